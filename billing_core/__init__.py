@@ -1,0 +1,1 @@
+"""Hold what Khata knows of money, time, customers and their sessions."""
