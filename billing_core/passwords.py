@@ -20,6 +20,8 @@ from functools import lru_cache
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from billing_core.errors import BillingError
+
 KEY_OCTETS = 32
 # RFC 2865 §5.2: User-Password carries at most 128 octets.
 PASSWORD_OCTETS_MAX = 128
@@ -32,19 +34,19 @@ _TAG_OCTETS = 16
 _PADDED_TO_OCTETS = 16
 
 
-class PasswordError(ValueError):
+class PasswordError(BillingError):
     """A password could not be sealed or opened."""
 
 
-class PasswordUnusable(PasswordError):
+class PasswordUnusableError(PasswordError):
     """This password cannot be used on the network."""
 
 
-class SealedByAnotherKey(PasswordError):
+class ForeignSealError(PasswordError):
     """The password was sealed with another secret key than the one in use."""
 
 
-class SealBroken(PasswordError):
+class BrokenSealError(PasswordError):
     """The sealed password is damaged or was tampered with."""
 
 
@@ -91,7 +93,7 @@ def open_password(key: bytes, sealed: bytes) -> str:
             sealed[_HEADER_OCTETS:nonce_end], sealed[nonce_end:], _PURPOSE + header
         )
     except (InvalidTag, ValueError):
-        raise SealBroken(SealBroken.__doc__) from None
+        raise BrokenSealError(BrokenSealError.__doc__) from None
     return padded.rstrip(b"\0").decode("utf-8")
 
 
@@ -110,22 +112,22 @@ def _usable(clear: str) -> bytes:
     try:
         text = clear.encode("utf-8")
     except UnicodeEncodeError:
-        raise PasswordUnusable("A password must be valid UTF-8 text.") from None
+        raise PasswordUnusableError("A password must be valid UTF-8 text.") from None
     if not text:
-        raise PasswordUnusable("A password must not be empty.")
+        raise PasswordUnusableError("A password must not be empty.")
     if len(text) > PASSWORD_OCTETS_MAX:
-        raise PasswordUnusable(
+        raise PasswordUnusableError(
             f"A password has at most {PASSWORD_OCTETS_MAX} octets, this one has"
             f" {len(text)}."
         )
     # FreeRADIUS ends a value at the first NUL; line ends and the like are never typed.
     if any(ord(character) < 32 or ord(character) == 127 for character in clear):
-        raise PasswordUnusable("A password must not contain control characters.")
+        raise PasswordUnusableError("A password must not contain control characters.")
     return text
 
 
 def _foreign(sealed: bytes) -> PasswordError:
     shortest = _HEADER_OCTETS + _NONCE_OCTETS + _PADDED_TO_OCTETS + _TAG_OCTETS
     if len(sealed) < shortest or sealed[:1] != _VERSION:
-        return SealBroken(SealBroken.__doc__)
-    return SealedByAnotherKey(SealedByAnotherKey.__doc__)
+        return BrokenSealError(BrokenSealError.__doc__)
+    return ForeignSealError(ForeignSealError.__doc__)
