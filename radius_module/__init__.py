@@ -1,0 +1,1 @@
+"""Khata's RADIUS side: what FreeRADIUS calls, and the client that changes sessions."""
