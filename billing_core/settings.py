@@ -98,7 +98,7 @@ class _Source:
         return None
 
     def text(self, name: str) -> tuple[str, str]:
-        """Return (value, label) of a setting, its default, or say that it is missing."""
+        """Return (value, label) of a setting or its default; complain if it is missing."""
         found = self.find(name)
         if found is None and name in DEFAULTS:
             return DEFAULTS[name], name
@@ -107,16 +107,18 @@ class _Source:
         return found[0].strip(), found[1]
 
     def secret(self, name: str) -> tuple[str, str]:
-        """Return (value, label) of a secret, from NAME or the file that NAME_FILE names.
+        """Return (value, label) of a secret, from NAME or the file NAME_FILE names.
 
         The environment, in either form, wins over khata.toml in either form.
         """
         variable = f"KHATA_{name.upper()}"
         if variable in self.environ and f"{variable}_FILE" in self.environ:
-            raise SettingsError(f"{variable} and {variable}_FILE: give only one of them.")
+            raise SettingsError(
+                f"{variable} and {variable}_FILE: give only one of them."
+            )
         if name in self.table and f"{name}_file" in self.table:
             raise SettingsError(
-                f"{name} and {name}_file in {self.config}: give only one of them."
+                f"{name} and {name}_file in {self.config}: give only one."
             )
         file = self.find(f"{name}_file")
         from_file = file is not None and (

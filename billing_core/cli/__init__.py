@@ -1,7 +1,6 @@
 """Offer Khata's commands; each is imported only when it is used."""
 
 import importlib
-from collections.abc import Sequence
 
 import click
 
@@ -52,11 +51,4 @@ def settings() -> Settings:
     try:
         return load_settings()
     except SettingsError as error:
-        failure = click.ClickException(str(error))
-        failure.exit_code = 2
-        raise failure from error
-
-
-def run(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; `python -m billing_core.cli` comes here."""
-    main.main(args=list(arguments) if arguments is not None else None, prog_name="khata")
+        raise click.UsageError(str(error)) from error

@@ -1,5 +1,5 @@
 """Let `python -m billing_core.cli` be the same as `khata`."""
 
-from billing_core.cli import run
+from billing_core.cli import main
 
-run()
+main(prog_name="khata")
