@@ -7,8 +7,8 @@ database. A sealed password is
     version (1) | key id (4) | nonce (12) | ciphertext and tag
 
 The key id tells a wrong key from a damaged row. The text is padded, so that its length
-does not give the password's away. It is bound to this purpose and key, and to nothing of
-the customer's: usernames change, passwords stay.
+does not give the password's away. It is bound to this purpose and key, and to nothing
+of the customer's: usernames change, passwords stay.
 """
 
 import base64
