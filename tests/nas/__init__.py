@@ -1,0 +1,1 @@
+"""Network equipment that we did not write, as peers of the whole stack."""
