@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from psycopg import sql
 from billing_core.stack.errors import StackError
 from billing_core.stack.identities import Identity
 from billing_core.stack.layout import Layout, write_file
+from billing_core.stack.programs import last_lines, log_tail, run_as
 
 DATABASE = "khata"
 ROLE = "khata"
@@ -111,7 +111,7 @@ def initialise(cluster: Cluster, *, fast: bool) -> None:
     if made.returncode != 0:
         # initdb removes what it made; what it said tells why.
         raise StackError(
-            f"initdb could not make a database in {data}:\n{_last_lines(made.stderr)}",
+            f"initdb could not make a database in {data}:\n{last_lines(made.stderr)}",
             "Mend the cause it names, then run `khata up` again.",
         )
 
@@ -164,24 +164,25 @@ def command(cluster: Cluster) -> list[str]:
 def wait_until_ready(cluster: Cluster, is_running: Callable[[], bool]) -> None:
     """Wait until the server answers, and make sure that it is ours."""
     end = time.monotonic() + START_SECONDS_MAX
-    while True:
-        try:
-            with psycopg.connect(cluster.superuser_url, connect_timeout=5) as conn:
-                row = conn.execute("SHOW data_directory").fetchone()
-            if row is None or row[0] != str(cluster.layout.postgres):
-                raise StackError(
-                    f"Another PostgreSQL answers on port {cluster.port}.",
-                    "Run `khata down` and `khata up`: a free port is found then.",
-                )
-            return
-        except psycopg.OperationalError as error:
-            if time.monotonic() > end or not is_running():
-                raise StackError(
-                    f"PostgreSQL does not start: {str(error).strip()}",
-                    f"See {cluster.layout.log / 'postgres.log'}:\n"
-                    + log_tail(cluster.layout.log / "postgres.log"),
-                ) from error
-            time.sleep(0.05)
+    while not answers(cluster):
+        if time.monotonic() > end or not is_running():
+            log = cluster.layout.log / "postgres.log"
+            raise StackError(
+                "PostgreSQL does not start.", f"The end of {log}:\n{log_tail(log)}"
+            )
+        time.sleep(0.05)
+    make_sure_it_is_ours(cluster)
+
+
+def make_sure_it_is_ours(cluster: Cluster) -> None:
+    """Refuse to work on another cluster that happens to answer on our port."""
+    with psycopg.connect(cluster.superuser_url, connect_timeout=5) as conn:
+        row = conn.execute("SHOW data_directory").fetchone()
+    if row is None or row[0] != str(cluster.layout.postgres):
+        raise StackError(
+            f"Another PostgreSQL answers on port {cluster.port}.",
+            "Run `khata down` and `khata up`: a free port is found then.",
+        )
 
 
 def make_database(cluster: Cluster, password: str, *, may_create: bool) -> None:
@@ -213,38 +214,10 @@ def make_database(cluster: Cluster, password: str, *, may_create: bool) -> None:
             )
 
 
-def run_as(
-    identity: Identity, argv: list[str], *, directory: Path, seconds: float = 120.0
-) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end as an identity, and return what it said."""
-    switch: dict[str, object] = {}
-    if identity.is_switch:
-        switch = {
-            "user": identity.uid,
-            "group": identity.gid,
-            "extra_groups": list(identity.groups),
-        }
-    return subprocess.run(  # type: ignore[call-overload,no-any-return] # keywords of one kind
-        argv,
-        cwd=directory,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=seconds,
-        check=False,
-        umask=0o077,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
-        **switch,
-    )
-
-
-def log_tail(file: Path, lines: int = 12) -> str:
-    """Return the last lines of a log, indented; nothing when there is none."""
-    with contextlib.suppress(OSError):
-        return _last_lines(file.read_text(encoding="utf-8", errors="replace"), lines)
-    return ""
-
-
-def _last_lines(text: str, lines: int = 12) -> str:
-    return "\n".join("    " + line for line in text.strip().splitlines()[-lines:])
+def answers(cluster: Cluster) -> bool:
+    """Tell whether the server takes connections."""
+    try:
+        with psycopg.connect(cluster.superuser_url, connect_timeout=5):
+            return True
+    except psycopg.OperationalError:
+        return False

@@ -97,14 +97,14 @@ def kill(run: Path, name: str, *, keep_down: bool) -> None:
         (run / f"{name}.hold").touch()
     os.kill(pid, signal.SIGKILL)
     pid_file = run / f"{name}.pid"
-    _wait(lambda: process_pid(run, name) != pid, STOP_SECONDS_MAX)
+    wait_for(lambda: process_pid(run, name) != pid, STOP_SECONDS_MAX)
     if keep_down:
-        _wait(lambda: not pid_file.exists(), STOP_SECONDS_MAX)
+        wait_for(lambda: not pid_file.exists(), STOP_SECONDS_MAX)
 
 
 def wait_until_gone(run: Path, name: str, seconds: float) -> bool:
     """Wait for the end of a process; False when it still runs after that time."""
-    return _wait(lambda: process_pid(run, name) is None, seconds)
+    return wait_for(lambda: process_pid(run, name) is None, seconds)
 
 
 def end_process(pid_file: Path, how: signal.Signals, seconds: float) -> bool:
@@ -114,7 +114,7 @@ def end_process(pid_file: Path, how: signal.Signals, seconds: float) -> bool:
         return True
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, how)
-    return _wait(lambda: running_pid(pid_file) is None, seconds)
+    return wait_for(lambda: running_pid(pid_file) is None, seconds)
 
 
 def _wake_keeper(run: Path, name: str) -> None:
@@ -124,7 +124,8 @@ def _wake_keeper(run: Path, name: str) -> None:
             os.kill(pid, signal.SIGUSR1)
 
 
-def _wait(is_so: Callable[[], bool], seconds: float) -> bool:
+def wait_for(is_so: Callable[[], bool], seconds: float) -> bool:
+    """Wait until something is so; False when it is not by the end of that time."""
     end = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > end:
