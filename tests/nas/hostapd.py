@@ -7,7 +7,6 @@ hostapd is a NAS that accounts and obeys RFC 5176; its RADIUS packets reach us f
 
 import contextlib
 import itertools
-import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -109,7 +108,6 @@ def hostapd(
     Its Disconnect port is reached as `ADDRESS`:`coa_port`. Leaving the block stops it
     orderly: it sends an Accounting-Off.
     """
-    name = f"khata-switch-{os.getpid()}"
     config = directory / "hostapd.conf"
     config.write_text(
         _HOSTAPD_CONF.format(
@@ -120,22 +118,28 @@ def hostapd(
             das_port=_DAS_PORT,
         )
     )
-    ways = (
-        Way(("127.0.0.1", 1812), name, ("127.0.0.1", auth_port), None, ADDRESS),
-        Way(("127.0.0.1", 1813), name, ("127.0.0.1", acct_port), None, ADDRESS),
-        Way((ADDRESS, coa_port), None, ("127.0.0.1", _DAS_PORT), name, "127.0.0.1"),
-    )
-    with namespace(name), relay(*ways):
-        run(
-            *("ip", "-n", name, "link", "add", "port0"),
-            *("type", "veth", "peer", "name", "device0"),
-        )
-        for end in ("port0", "device0"):
-            run("ip", "-n", name, "link", "set", end, "up")
+    with (
+        namespace("switch") as name,
+        relay(
+            Way(("127.0.0.1", 1812), name, ("127.0.0.1", auth_port), None, ADDRESS),
+            Way(("127.0.0.1", 1813), name, ("127.0.0.1", acct_port), None, ADDRESS),
+            Way((ADDRESS, coa_port), None, ("127.0.0.1", _DAS_PORT), name, "127.0.0.1"),
+        ),
+    ):
+        _lay_cable(name)
         command = ("ip", "netns", "exec", name, "hostapd", str(config))
         with running(command, directory / "hostapd.log") as process:
             wait_for("hostapd to listen", (directory / "hostapd" / "port0").exists)
             yield Hostapd(name, directory, process)
+
+
+def _lay_cable(name: str) -> None:
+    run(
+        *("ip", "-n", name, "link", "add", "port0", "type", "veth"),
+        *("peer", "name", "device0"),
+    )
+    for end in ("port0", "device0"):
+        run("ip", "-n", name, "link", "set", end, "up")
 
 
 @contextlib.contextmanager

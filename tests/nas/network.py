@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 Address = tuple[str, int]
 
@@ -26,14 +27,23 @@ def run(*command: str) -> str:
 
 
 @contextlib.contextmanager
-def namespace(name: str) -> Iterator[str]:
+def namespace(kind: str) -> Iterator[str]:
     """Make a network namespace; removing it removes every link it holds."""
+    name = f"khata-{kind}-{os.getpid()}"
+    _remove_left_over(kind)
     run("ip", "netns", "add", name)
     try:
         run("ip", "-n", name, "link", "set", "lo", "up")
         yield name
     finally:
         run("ip", "netns", "delete", name)
+
+
+def _remove_left_over(kind: str) -> None:
+    """Remove the namespaces of test runs that were killed."""
+    for left in Path("/run/netns").glob(f"khata-{kind}-*"):
+        if not Path("/proc", left.name.rpartition("-")[2]).exists():
+            run("ip", "netns", "delete", left.name)
 
 
 def open_udp_socket(address: Address, network: str | None = None) -> socket.socket:

@@ -11,7 +11,11 @@ def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
     """Run a program with its output in a file; end it when the block is left."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            # Goes with us even if we are killed.
+            ("setpriv", "--pdeathsig", "TERM", *command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     try:
         yield process

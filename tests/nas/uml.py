@@ -93,28 +93,35 @@ def pppoe_concentrator(
     directory: Path, *, secret: str, auth_port: int, acct_port: int
 ) -> Iterator[Concentrator]:
     """Run the machine against RADIUS servers on loopback until the block is left."""
-    name = f"khata-bras-{os.getpid()}"
-    ways = (
-        Way((_HOST_END, 1812), name, ("127.0.0.1", auth_port), None, ADDRESS),
-        Way((_HOST_END, 1813), name, ("127.0.0.1", acct_port), None, ADDRESS),
-    )
-    with namespace(name):
+    with (
+        _network() as name,
+        relay(
+            Way((_HOST_END, 1812), name, ("127.0.0.1", auth_port), None, ADDRESS),
+            Way((_HOST_END, 1813), name, ("127.0.0.1", acct_port), None, ADDRESS),
+        ),
+        _machine(name, directory) as concentrator,
+    ):
+        concentrator.ask(
+            "start",
+            device="vec0",
+            address=f"{_GUEST_END}/24",
+            server=_HOST_END,
+            secret=secret,
+            nas_address=ADDRESS,
+        )
+        try:
+            yield concentrator
+        finally:
+            _keep_logs(concentrator, directory)
+
+
+@contextlib.contextmanager
+def _network() -> Iterator[str]:
+    with namespace("bras") as name:
         run("ip", "-n", name, "tuntap", "add", "tap0", "mode", "tap")
         run("ip", "-n", name, "address", "add", f"{_HOST_END}/24", "dev", "tap0")
         run("ip", "-n", name, "link", "set", "tap0", "up")
-        with relay(*ways), _machine(name, directory) as concentrator:
-            concentrator.ask(
-                "start",
-                device="vec0",
-                address=f"{_GUEST_END}/24",
-                server=_HOST_END,
-                secret=secret,
-                nas_address=ADDRESS,
-            )
-            try:
-                yield concentrator
-            finally:
-                _keep_logs(concentrator, directory)
+        yield name
 
 
 @contextlib.contextmanager
