@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import os
-import re
 import secrets
 import shutil
 import socket
@@ -16,7 +15,7 @@ import jinja2
 from billing_core.stack.errors import StackError
 from billing_core.stack.identities import Identity
 from billing_core.stack.layout import REPOSITORY
-from billing_core.stack.programs import run_as
+from billing_core.stack.programs import last_lines, run_as
 
 CONFIG_SOURCE = REPOSITORY / "freeradius" / "config"
 TEMPLATE_SUFFIX = ".j2"
@@ -106,20 +105,10 @@ def check(
     )
     if checked.returncode != 0:
         raise StackError(
-            "FreeRADIUS refuses its configuration:\n" + _complaints(checked.stdout),
+            "FreeRADIUS refuses its configuration:\n"
+            + last_lines(checked.stdout + checked.stderr),
             f"All it says: {' '.join(argv)}",
         )
-
-
-def _complaints(output: str) -> str:
-    """Pick the lines that complain from FreeRADIUS' long talk, or else the last."""
-    lines = output.strip().splitlines()
-    wrong = [
-        line
-        for line in lines
-        if re.search(r"error|failed|unknown|unable|not found|traceback", line, re.I)
-    ]
-    return "\n".join("    " + line for line in (wrong or lines)[-12:])
 
 
 def answers(address: str, port: int, secret: str, seconds: float = 1.0) -> bool:

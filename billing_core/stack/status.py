@@ -26,7 +26,8 @@ def stack_status(var: Path) -> dict[str, Any]:
     layout = Layout(var.resolve())
     if not layout.state.exists():
         raise StackError(
-            f"There is no stack in {layout.var} yet.", "`khata up` makes and starts one."
+            f"There is no stack in {layout.var} yet.",
+            "`khata up` makes and starts one.",
         )
     state = read_state(layout.state)
     ports = state.ports

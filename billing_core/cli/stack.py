@@ -1,0 +1,179 @@
+"""Start, stop and look at the embedded stack."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from billing_core.stack.doctor import FAIL, examine
+from billing_core.stack.errors import StackError
+from billing_core.stack.layout import REPOSITORY
+from billing_core.stack.lifecycle import bring_up, take_down
+from billing_core.stack.state import DATABASE_AWAY_POLICIES
+from billing_core.stack.status import stack_status
+
+PORT = click.IntRange(1, 65535)
+
+
+def _chosen_var() -> Path | None:
+    """Return the var directory that KHATA_VAR or KHATA_CONFIG names, if one does."""
+    if named := os.environ.get("KHATA_VAR"):
+        return Path(named).absolute()
+    if config := os.environ.get("KHATA_CONFIG"):
+        return Path(config).absolute().parent
+    return None
+
+
+def _var() -> Path:
+    return _chosen_var() or REPOSITORY / "var"
+
+
+@click.command()
+@click.option("--foreground", is_flag=True, help="Stay, show all logs, end on Ctrl-C.")
+@click.option(
+    "--listen",
+    type=click.Choice(["127.0.0.1", "0.0.0.0"]),  # noqa: S104 - the operator's choice
+    help="Let RADIUS packets come from this machine only, or from the network.",
+)
+@click.option("--auth-port", type=PORT, help="RADIUS authentication (else a free one).")
+@click.option("--acct-port", type=PORT, help="RADIUS accounting (else a free one).")
+@click.option("--web-port", type=PORT, help="Web pages (else a free one).")
+@click.option("--postgres-port", type=PORT, help="PostgreSQL (else a free one).")
+@click.option(
+    "--database-away",
+    type=click.Choice(DATABASE_AWAY_POLICIES),
+    help="What a login gets while the database cannot be asked.",
+)
+@click.option(
+    "--database-away-minutes",
+    type=click.IntRange(1, 1440),
+    help="For how long a last known decision may be used.",
+)
+@click.option("--currency", default="BDT", help="Currency of a new database.")
+@click.option("--zone", default="Asia/Dhaka", help="Time zone of a new database.")
+def up(
+    *,
+    foreground: bool,
+    listen: str | None,
+    auth_port: int | None,
+    acct_port: int | None,
+    web_port: int | None,
+    postgres_port: int | None,
+    database_away: str | None,
+    database_away_minutes: int | None,
+    currency: str,
+    zone: str,
+) -> None:
+    """Start the embedded stack: PostgreSQL, FreeRADIUS, worker, scheduler, web.
+
+    Everything lives under var/; no service of the system is touched. What is chosen
+    here is remembered for the next start.
+    """
+    ports = {
+        "auth": auth_port,
+        "acct": acct_port,
+        "web": web_port,
+        "postgres": postgres_port,
+    }
+    around, supervisor = bring_up(
+        _chosen_var(),
+        fixed_ports={name: port for name, port in ports.items() if port},
+        say=lambda line: click.echo(line, err=True),
+        foreground=foreground,
+        currency=currency,
+        zone=zone,
+        listen=listen,
+        database_away=database_away,
+        database_away_minutes=database_away_minutes,
+    )
+    _show_status(stack_status(around.layout.var))
+    if foreground and supervisor is not None:
+        _stay(around.layout.var, supervisor)
+
+
+def _stay(var: Path, supervisor: "subprocess.Popen[bytes]") -> None:
+    """Wait for the end of the stack; Ctrl-C or SIGTERM takes it down in order."""
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        raise SystemExit
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        supervisor.wait()
+        raise StackError("The stack ended by itself.", f"See {var / 'log'}.")
+    except (KeyboardInterrupt, SystemExit):
+        click.echo("Stopping.", err=True)
+        take_down(var)
+        supervisor.wait()
+
+
+@click.command()
+def down() -> None:
+    """Stop the embedded stack; what it knows stays in var/."""
+    stopped = take_down(_var(), say=lambda line: click.echo(line, err=True))
+    click.echo("Stopped." if stopped else "The stack was not running.", err=True)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(*, as_json: bool) -> None:
+    """Say where everything listens and how it is."""
+    found = stack_status(_var())
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        _show_status(found)
+
+
+def _show_status(found: dict[str, Any]) -> None:
+    radius = found["radius"]
+    click.echo(
+        f"RADIUS    {radius['address']} auth {radius['auth_port']}/udp,"
+        f" acct {radius['acct_port']}/udp, secret {radius['secret']}"
+    )
+    click.echo(f"Database  {found['database_url']}")
+    if any(process["name"] == "web" for process in found["processes"]):
+        admin = found["admin"]
+        click.echo(
+            f"Web       {found['web_url']} as {admin['username']},"
+            f" password in {admin['password_file']}"
+        )
+    click.echo(f"Logs      {found['log']}")
+    for process in found["processes"]:
+        pid = f" (pid {process['pid']})" if process["pid"] else ""
+        restarts = process["restarts"]
+        told = f", restarted {restarts} times" if restarts else ""
+        last = f", last time it {process['last_end']}" if restarts else ""
+        click.echo(f"{process['name']:<11} {process['state']}{pid}{told}{last}")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(*, as_json: bool) -> None:
+    """Say what is wrong with this installation and how to mend it.
+
+    Ends with 1 when anything fails.
+    """
+    findings = examine(_var())
+    if as_json:
+        click.echo(json.dumps([finding.as_json() for finding in findings], indent=2))
+    else:
+        table = Table("", "check", "found", "how to mend it")
+        for finding in findings:
+            colour = {"ok": "green", "warn": "yellow"}.get(finding.state, "red")
+            table.add_row(
+                f"[{colour}]{finding.state}[/]",
+                finding.check,
+                finding.found,
+                finding.mend,
+            )
+        Console(width=None).print(table)
+    if any(finding.state == FAIL for finding in findings):
+        raise SystemExit(1)
