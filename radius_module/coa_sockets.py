@@ -74,9 +74,10 @@ class Channel:
                 # ICMP port unreachable counts as no reply: a NAS that restarts is
                 # back within our repeats.
                 continue
-            self._accept_reply(datagram)
+            self.accept_reply(datagram)
 
-    def _accept_reply(self, datagram: bytes) -> None:
+    def accept_reply(self, datagram: bytes) -> None:
+        """Take a datagram for the reply it may be; ignore it if it does not verify."""
         pending = self.pending.get(datagram[1]) if len(datagram) > 1 else None
         if pending is None or pending.reply.done():
             return

@@ -17,24 +17,18 @@ from simulators.nas.wire import Address
 Command = Callable[..., None]
 
 
-class _HostPort(click.ParamType):
-    """An address with a port, as in 127.0.0.1:1812."""
-
-    name = "host:port"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, context: click.Context | None
-    ) -> Address:
-        if isinstance(value, tuple):
-            return value
-        host, separator, port = str(value).rpartition(":")
-        if not separator or not host or not port.isdecimal():
-            self.fail(f"{value!r} is not host:port", param, context)
-        return host, int(port)
+def _host_port(
+    context: click.Context, parameter: click.Parameter, value: str
+) -> Address:
+    """Read an address with a port, as in 127.0.0.1:1812."""
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal():
+        raise click.BadParameter(f"{value!r} is not host:port", context, parameter)
+    return host, int(port)
 
 
 _OPTIONS = (
-    click.option("--server", type=_HostPort(), default="127.0.0.1:1812"),
+    click.option("--server", callback=_host_port, default="127.0.0.1:1812"),
     click.option("--secret", required=True, help="RADIUS shared secret."),
     click.option("--source", default="127.0.0.2", help="The NAS's own address."),
     click.option("--identifier", help="NAS-Identifier."),
@@ -81,7 +75,7 @@ def login(as_json: bool, **options: Any) -> None:
 
 @main.command()
 @_login_options
-@click.option("--acct", type=_HostPort(), default="127.0.0.1:1813")
+@click.option("--acct", callback=_host_port, default="127.0.0.1:1813")
 @click.option("--coa-port", type=int, default=3799, help="0 takes a free one.")
 @click.option("--up", type=int, default=10_000, help="Octets/s from the customer.")
 @click.option("--down", type=int, default=100_000, help="Octets/s to the customer.")

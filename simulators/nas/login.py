@@ -181,6 +181,14 @@ def log_in(
     return _result(line, reply, 1, credentials.server_proof)
 
 
+def chap_password(identifier: bytes, password: str, challenge: bytes) -> bytes:
+    """Answer a CHAP challenge as CHAP-Password carries it (RFC 2865 section 5.3)."""
+    digest = hashlib.md5(
+        identifier + password.encode() + challenge, usedforsecurity=False
+    )
+    return identifier + digest.digest()
+
+
 def _log_in_with_eap(
     asked: LoginServer,
     line: Line,
@@ -227,13 +235,8 @@ def _credentials(
     if method == "pap":
         return _Credentials((("User-Password", packet.PwCrypt(password)),))
     if method == "chap":
-        identifier = os.urandom(1)
-        digest = hashlib.md5(
-            identifier + password.encode() + challenge, usedforsecurity=False
-        ).digest()
-        return _Credentials(
-            (("CHAP-Challenge", challenge), ("CHAP-Password", identifier + digest))
-        )
+        chap = chap_password(os.urandom(1), password, challenge)
+        return _Credentials((("CHAP-Challenge", challenge), ("CHAP-Password", chap)))
     if method != "mschapv2":
         raise ValueError(f"unknown login method: {method}")
     peer_challenge = os.urandom(16)

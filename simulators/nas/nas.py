@@ -1,6 +1,5 @@
 """A simulated NAS: it logs customers in, accounts for them and obeys CoA."""
 
-import heapq
 import random
 import threading
 import time
@@ -21,15 +20,15 @@ from simulators.nas.attributes import (
 )
 from simulators.nas.coa_rules import Attributes, Kind, judge
 from simulators.nas.coa_server import CoaReceived, CoaServer, Decision
+from simulators.nas.due import run_due
 from simulators.nas.limits import read_limits
+from simulators.nas.lines import new_line, pool_address
 from simulators.nas.login import LoginResult, LoginServer, Method, log_in
 from simulators.nas.meter import MICRO
 from simulators.nas.options import CoaBehaviour, Flavour, Quirks, Retry, Weather
 from simulators.nas.session import NasSession, SessionHost
 from simulators.nas.wire import Address
 
-# RouterOS begins an Acct-Session-Id with two characters that name the service.
-_SERVICE_OF: Final = {Flavour.PPPOE: "81", Flavour.HOTSPOT: "80"}
 _DRAIN_SECONDS: Final = 5.0
 _TICK_SECONDS: Final = 0.05
 
@@ -157,7 +156,9 @@ class SimulatedNas:
 
         Without a MAC address it is a new device each time.
         """
-        line = self._new_line(username, mac)
+        with self._lock:
+            self._lines += 1
+            line = new_line(self.identity, self._boot, self._lines, username, mac)
         attributes = line_attributes(self.identity, line)
         if line.host_ip is not None:
             attributes.append(("Framed-IP-Address", line.host_ip))
@@ -184,11 +185,10 @@ class SimulatedNas:
             line = Line(
                 line.username, line.mac, line.nas_port, acct_session_id, line.host_ip
             )
-        own_address = _address_of(Flavour.PPPOE, line.nas_port)
         session = NasSession(
             self._host,
             line,
-            framed_ip=login.framed_ip or line.host_ip or own_address,
+            framed_ip=login.framed_ip or line.host_ip or pool_address(line),
             class_values=login.attributes.get("Class", ()),
             limits=login.limits,
             interim_interval_seconds=login.interim_interval_seconds
@@ -204,26 +204,18 @@ class SimulatedNas:
     def advance(self, seconds: float) -> None:
         """Move the clock; what falls due on the way happens at its moment."""
         with self._advancing:
-            target_us = self._elapsed_us + round(seconds * MICRO)
-            due = [
-                (moment, order, session)
-                for order, session in enumerate(self.sessions)
-                if (moment := session.next_event_us()) is not None
-            ]
-            heapq.heapify(due)
-            while due and due[0][0] <= target_us:
-                moment, order, session = due[0]
-                still = session.next_event_us()
-                if still == moment:
-                    self._elapsed_us = max(self._elapsed_us, moment)
-                    session.act(self._elapsed_us)
-                    still = session.next_event_us()
-                if still is None:
-                    heapq.heappop(due)
-                else:
-                    heapq.heapreplace(due, (still, order, session))
-            self._elapsed_us = target_us
+            self._advance_to(self._elapsed_us + round(seconds * MICRO))
+
+    def _advance_to(self, target_us: int) -> None:
+        with self._advancing:
+            run_due(self.sessions, target_us, self._set_clock)
+            self._set_clock(target_us)
         self._forget_ended()
+
+    def _set_clock(self, now_us: int) -> int:
+        """Bring the clock to a moment, never back; return what it shows."""
+        self._elapsed_us = max(self._elapsed_us, now_us)
+        return self._elapsed_us
 
     def run_realtime(
         self,
@@ -233,13 +225,12 @@ class SimulatedNas:
         on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         """Follow the wall clock, `speed` times as fast, while a session is live."""
-        started = time.monotonic()
+        started, started_us = time.monotonic(), self._elapsed_us
         passed = 0.0
         while passed < seconds and self.sessions:
             time.sleep(_TICK_SECONDS)
-            reached = min(seconds, (time.monotonic() - started) * speed)
-            self.advance(reached - passed)
-            passed = reached
+            passed = min(seconds, (time.monotonic() - started) * speed)
+            self._advance_to(started_us + round(passed * MICRO))
             on_tick()
 
     def accounting_on(self) -> AcctDelivery:
@@ -283,26 +274,6 @@ class SimulatedNas:
         wait(self._pending_now(), timeout=_DRAIN_SECONDS)
         self._sender.give_up()
         self._background.shutdown()
-
-    def _new_line(self, username: str, mac: str | None) -> Line:
-        with self._lock:
-            self._lines += 1
-            number = self._lines
-            boot = self._boot
-        flavour = self.identity.flavour
-        is_hotspot = flavour is Flavour.HOTSPOT
-        return Line(
-            username=username,
-            mac=(mac or self._new_mac(number)).upper().replace("-", ":"),
-            nas_port=number,
-            acct_session_id=f"{_SERVICE_OF[flavour]}{boot & 0xFFF:03x}{number:05x}",
-            host_ip=_address_of(flavour, number) if is_hotspot else None,
-        )
-
-    def _new_mac(self, number: int) -> str:
-        """Make up a device: the last octets of the NAS's address, then its number."""
-        octets = bytes(map(int, self.address.split(".")))[2:] + number.to_bytes(3)
-        return "02:" + octets.hex(":")
 
     def _event_timestamp(self) -> int | None:
         if self.quirks.event_timestamp == "none":
@@ -376,9 +347,3 @@ class SimulatedNas:
     def _forget_ended(self) -> None:
         with self._lock:
             self._sessions = {session: None for session in self.sessions}
-
-
-def _address_of(flavour: Flavour, number: int) -> str:
-    """Give a line an address of the NAS's own pool."""
-    first = 64 if flavour is Flavour.HOTSPOT else 128
-    return f"10.{first + (number >> 16)}.{number >> 8 & 0xFF}.{number & 0xFF}"
