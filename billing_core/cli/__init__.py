@@ -13,6 +13,16 @@ COMMANDS = {
     "down": "billing_core.cli.stack:down",
     "status": "billing_core.cli.stack:status",
     "doctor": "billing_core.cli.stack:doctor",
+    "nas": "billing_core.cli.nas:nas",
+    "package": "billing_core.cli.package:package",
+    "customer": "billing_core.cli.customer:customer",
+    "wallet": "billing_core.cli.wallet:wallet",
+    "session": "billing_core.cli.session:session",
+    "bill": "billing_core.cli.bill:bill",
+    "audit": "billing_core.cli.run:audit",
+    "worker": "billing_core.cli.run:worker",
+    "scheduler": "billing_core.cli.run:scheduler",
+    "db": "billing_core.cli.run:db",
 }
 
 

@@ -1,0 +1,243 @@
+"""`khata customer`: the people served."""
+
+import uuid
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from billing_core.cli.context import Desk, at_desk
+from billing_core.cli.output import json_option, show, show_table
+from billing_core.cli.units import Amount, read_secret
+from billing_core.db import customers as db
+from billing_core.db import ledger as ledger_db
+from billing_core.db.reports import list_sessions
+from billing_core.services import customers, purchases
+
+_SHOWN = 20
+
+
+@click.group()
+def customer() -> None:
+    """Take customers on, and see how they stand."""
+
+
+@customer.command("add")
+@click.argument("username")
+@click.option("--package", required=True, help="What he is on.")
+@click.option("--password", help="Better: --password-file.")
+@click.option("--password-file", help="File with the password, '-' = standard input.")
+@click.option("--name", default="", help="His name.")
+@click.option("--mobile", default="", help="His number.")
+@click.option("--static-ip", help="Framed-IP-Address for him alone.")
+@click.option("--mac", help="Bind him to one device: AA:BB:CC:DD:EE:FF.")
+@click.option("--sessions", type=click.IntRange(1), help="If not as his package says.")
+@click.option("--credit-limit", type=Amount(), default="0", help="May owe this much.")
+def add(
+    username: str,
+    package: str,
+    password: str | None,
+    password_file: str | None,
+    name: str,
+    mobile: str,
+    static_ip: str | None,
+    mac: str | None,
+    sessions: int | None,
+    credit_limit: Decimal,
+) -> None:
+    """Take USERNAME on."""
+    registration = customers.Registration(
+        username=username,
+        password=read_secret(password, password_file, "Password"),
+        package=package,
+        name=name,
+        mobile=mobile,
+        framed_ip=static_ip,
+        mac_binding=mac.upper().replace("-", ":") if mac else None,
+        sessions_allowed=sessions,
+        credit_limit=credit_limit,
+    )
+    with at_desk() as desk:
+        customer_id = customers.add_customer(
+            desk.conn,
+            registration,
+            secret_key=desk.settings.secret_key,
+            actor=desk.actor,
+            now=desk.now,
+        )
+    click.echo(f"Customer {username} is number {customer_id}.")
+
+
+@customer.command("list")
+@click.option("--after", default=0, help="Customer number to start after.")
+@click.option("--limit", default=50, show_default=True)
+@json_option
+def list_(after: int, limit: int, as_json: bool) -> None:
+    """List customers, a page at a time."""
+    with at_desk() as desk:
+        rows = db.list_customers(desk.conn, after=after, limit=limit)
+        if as_json:
+            show(rows, desk.settings.zone)
+            return
+        columns = ("customer_id", "username", "name", "package", "status", "available")
+        show_table(
+            rows, columns, desk.settings.zone, empty="No customers here: customer add"
+        )
+        if len(rows) == limit:
+            click.echo(f"More: khata customer list --after {rows[-1].customer_id}")
+
+
+@customer.command("show")
+@click.argument("username")
+@json_option
+def show_(username: str, as_json: bool) -> None:
+    """Show how USERNAME stands: wallet, package, sessions, bills and log."""
+    with at_desk() as desk:
+        facts = _facts(desk, username)
+        if as_json:
+            show(facts, desk.settings.zone)
+            return
+        wallet = facts["wallet"]
+        click.echo(
+            f"{username} (number {facts['customer_id']}) is {facts['status']}"
+            + (f": {facts['suspend_reason']}" if facts["suspend_reason"] else "")
+            + f", on {facts['package']}, {wallet['available']}"
+            f" {desk.settings.currency} available"
+        )
+        if facts["subscription"]:
+            click.echo(f"package: {facts['subscription']}")
+        zone = desk.settings.zone
+        show_table(
+            facts["sessions"],
+            ("session_id", "state", "nas", "started_at", "session_seconds", "charged"),
+            zone,
+            empty="No sessions yet.",
+        )
+        show_table(
+            facts["bills"],
+            ("bill_id", "kind", "period_start", "gross", "status"),
+            zone,
+            empty="No bills yet.",
+        )
+        show_table(
+            facts["log"], ("at", "actor", "what", "reason", "note"), zone, empty=""
+        )
+
+
+def _facts(desk: Desk, username: str) -> dict[str, Any]:
+    customer_id = db.find_customer_id(desk.conn, username)
+    found = db.read_customer(desk.conn, customer_id)
+    return {
+        "customer_id": customer_id,
+        "username": found.username,
+        "name": found.name,
+        "mobile": found.mobile,
+        "status": found.status,
+        "suspend_reason": found.suspend_reason,
+        "wallet": {
+            "posted": found.posted,
+            "reserved": found.reserved,
+            "available": found.available,
+            "credit_limit": found.credit_limit,
+        },
+        "due": ledger_db.sum_due(desk.conn, customer_id),
+        "package": found.package,
+        "profile": None,
+        "subscription": db.read_subscription(desk.conn, customer_id),
+        "static_ip": found.framed_ip,
+        "mac_binding": found.mac_binding,
+        "sessions_allowed": found.sessions_allowed,
+        "sessions": list_sessions(
+            desk.conn, customer_id=customer_id, running=False, limit=_SHOWN
+        ),
+        "bills": ledger_db.list_bills(desk.conn, customer_id, limit=_SHOWN),
+        "log": db.list_customer_events(desk.conn, customer_id, limit=_SHOWN),
+    }
+
+
+@customer.command("suspend")
+@click.argument("username")
+@click.option("--note", default="", help="Why, for the log.")
+@click.option("--disable", is_flag=True, help="Disable instead of suspend.")
+def suspend(username: str, note: str, disable: bool) -> None:
+    """Suspend USERNAME and put his sessions off the network."""
+    with at_desk() as desk:
+        sessions = customers.suspend(
+            desk.conn,
+            username,
+            note=note,
+            actor=desk.actor,
+            now=desk.now,
+            disable=disable,
+        )
+    state = "disabled" if disable else "suspended"
+    click.echo(f"{username} is {state}; {sessions} running session(s) are being cut.")
+
+
+@customer.command("activate")
+@click.argument("username")
+@click.option("--note", default="", help="Why, for the log.")
+def activate(username: str, note: str) -> None:
+    """Restore USERNAME; his next login is accepted."""
+    with at_desk() as desk:
+        customers.activate(
+            desk.conn, username, note=note, actor=desk.actor, now=desk.now
+        )
+    click.echo(f"{username} is active.")
+
+
+@customer.command("buy")
+@click.argument("username")
+@click.argument("package")
+@click.option("--key", help="Names this purchase: the same key again buys nothing.")
+def buy(username: str, package: str, key: str | None) -> None:
+    """Sell the hotspot PACKAGE to USERNAME, from the wallet."""
+    with at_desk() as desk:
+        bought = purchases.buy_package(
+            desk.conn,
+            username,
+            package,
+            key=key or uuid.uuid4().hex,
+            actor=desk.actor,
+            now=desk.now,
+        )
+        currency = desk.settings.currency
+    if bought is None:
+        click.echo("This purchase was made before; nothing changed.")
+    else:
+        click.echo(
+            f"{username} bought {package} for {bought.gross} {currency}"
+            f" (bill {bought.bill_id})."
+        )
+
+
+@customer.command("password")
+@click.argument("username")
+@click.option("--password", help="Better: --password-file.")
+@click.option("--password-file", help="File with the password, '-' = standard input.")
+def password_(username: str, password: str | None, password_file: str | None) -> None:
+    """Replace USERNAME's password."""
+    clear = read_secret(password, password_file, "New password")
+    with at_desk() as desk:
+        customers.set_password(
+            desk.conn,
+            username,
+            clear,
+            secret_key=desk.settings.secret_key,
+            actor=desk.actor,
+            now=desk.now,
+        )
+    click.echo(f"{username} has a new password.")
+
+
+@customer.command("bind-mac")
+@click.argument("username")
+@click.argument("mac", required=False)
+def bind_mac(username: str, mac: str | None) -> None:
+    """Bind USERNAME to the device MAC; without MAC, to none."""
+    with at_desk() as desk:
+        spelled = mac.upper().replace("-", ":") if mac else None
+        customers.set_mac_binding(
+            desk.conn, username, spelled, actor=desk.actor, now=desk.now
+        )
+    click.echo(f"{username} may log in from {spelled or 'any device'}.")

@@ -1,0 +1,1 @@
+"""Queries: one typed function for each named query of billing_core/sql."""

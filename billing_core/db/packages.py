@@ -1,0 +1,114 @@
+"""Packages: what is on sale."""
+
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+
+from psycopg import errors
+from psycopg.rows import class_row
+
+from billing_core.db.connect import Connection
+from billing_core.db.queries import load_queries
+from billing_core.errors import BillingError
+
+_QUERIES = load_queries("packages")
+
+
+class PackageError(BillingError):
+    """A package contradicts itself."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"Package {name}: {why}.")
+
+
+class UnknownPackageError(BillingError):
+    """There is no such package."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no package {name}.")
+
+
+@dataclass(frozen=True, slots=True)
+class NewPackage:
+    """What an operator says of a package; amounts in the installation's currency."""
+
+    name: str
+    #: daily | package | per_session | free
+    billing: str
+    price: Decimal = Decimal(0)
+    validity_seconds: int | None = None
+    #: purchase | first_use
+    validity_from: str | None = None
+    quota_seconds: int | None = None
+    quota_octets: int | None = None
+    setup_fee: Decimal = Decimal(0)
+    price_per_minute: Decimal = Decimal(0)
+    price_per_mb: Decimal = Decimal(0)
+    increment_seconds: int = 1
+    increment_octets: int = 1
+    minimum_charge: Decimal = Decimal(0)
+    free_seconds: int = 0
+    vat_percent: Decimal = Decimal(0)
+    vat_inclusive: bool = True
+    rate_up_bps: int | None = None
+    rate_down_bps: int | None = None
+    framed_pool: str | None = None
+    sessions_allowed: int = 1
+    interim_interval_seconds: int | None = None
+    idle_timeout_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package(NewPackage):
+    """A package on sale."""
+
+    package_id: int
+
+
+# What each constraint of the table means to a person.
+_CONSTRAINTS = {
+    "package_name_unique": "another package has this name",
+    "package_billing_known": "billing is daily, package, per_session or free",
+    "package_price_not_negative": "prices and fees cannot be negative",
+    "package_daily_has_whole_days": "daily needs a price and a validity of whole days",
+    "package_package_has_validity": "a hotspot package needs a validity and where it"
+    " runs from: purchase or first_use",
+    "package_per_session_has_a_rate": "per_session needs a price per minute, per MB"
+    " or a set-up fee",
+    "package_quotas_positive": "quotas must be positive",
+    "package_increments_positive": "increments must be positive, free seconds not"
+    " negative",
+    "package_vat_is_a_percentage": "VAT is a percentage from 0 to 100",
+    "package_rates_positive": "rates must be positive",
+    "package_sessions_positive": "at least one session must be allowed",
+    "package_interim_at_least_a_minute": "the interim interval is at least 60 seconds"
+    " (RFC 2869 §5.16)",
+    "package_idle_positive": "the idle timeout must be positive",
+}
+
+
+def insert_package(conn: Connection, package: NewPackage) -> int:
+    """Put a package on sale and return its id."""
+    try:
+        row = conn.execute(_QUERIES["insert_package"], asdict(package)).fetchone()
+    except (errors.UniqueViolation, errors.CheckViolation) as error:
+        constraint = error.diag.constraint_name or ""
+        raise PackageError(
+            package.name, _CONSTRAINTS.get(constraint, constraint)
+        ) from None
+    except errors.NumericValueOutOfRange:
+        raise PackageError(package.name, "a number is too large") from None
+    return 0 if row is None else int(row[0])
+
+
+def list_packages(conn: Connection) -> list[Package]:
+    """Return every package, oldest first."""
+    with conn.cursor(row_factory=class_row(Package)) as cursor:
+        return cursor.execute(_QUERIES["list_packages"]).fetchall()
+
+
+def find_package(conn: Connection, name: str) -> Package:
+    """Return the package of this name."""
+    for package in list_packages(conn):
+        if package.name == name:
+            return package
+    raise UnknownPackageError(name)

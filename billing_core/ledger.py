@@ -1,0 +1,71 @@
+"""The double-entry ledger: balanced entries that are never changed, only reversed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from billing_core.errors import BillingError
+from billing_core.money import VatSplit
+
+WALLET = "wallet"
+CASH = "cash"
+INCOME = "income"
+VAT_PAYABLE = "vat_payable"
+ADJUSTMENT = "adjustment"
+
+
+class UnbalancedEntryError(BillingError):
+    """The postings of an entry must sum to zero."""
+
+    def __init__(self, kind: str, total: Decimal) -> None:
+        super().__init__(f"The postings of this {kind} entry sum to {total}, not to 0.")
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One leg of an entry: + debit, - credit."""
+
+    ledger_account: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One balanced event of one customer."""
+
+    customer_id: int
+    kind: str
+    occurred_at: datetime
+    #: Names the event of the outside world: the same key is the same event.
+    idempotency_key: str
+    actor: str
+    postings: tuple[Posting, ...]
+    note: str = ""
+    reverses_entry_id: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an entry that does not balance; the database refuses it again."""
+        total = sum((p.amount for p in self.postings), Decimal(0))
+        if total != 0 or not self.postings:
+            raise UnbalancedEntryError(self.kind, total)
+
+
+def money_in(account: str, amount: Decimal) -> tuple[Posting, ...]:
+    """Money that reached us on an account, into the wallet."""
+    return (Posting(account, amount), Posting(WALLET, -amount))
+
+
+def sale(parts: VatSplit) -> tuple[Posting, ...]:
+    """Something sold from the wallet: income and the VAT that is not ours."""
+    legs = (
+        Posting(WALLET, parts.gross),
+        Posting(INCOME, -parts.net),
+        Posting(VAT_PAYABLE, -parts.vat),
+    )
+    return tuple(leg for leg in legs if leg.amount)
+
+
+def reverse(postings: Iterable[Posting]) -> tuple[Posting, ...]:
+    """Return the exact mirror of an entry's postings."""
+    return tuple(Posting(p.ledger_account, -p.amount) for p in postings)

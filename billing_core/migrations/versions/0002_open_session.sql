@@ -1,0 +1,193 @@
+-- What post-auth asks of the database in its one statement: open the session and hold
+-- the money, or say why not. It runs here and not in Python because rlm_python3 is
+-- serialised for the whole server, while rlm_sql has a pool (radius.md §0.1). Every
+-- amount and limit was decided by Python; this only checks, under the wallet's lock,
+-- that what was decided is still true.
+
+-- rlm_sql writes every octet that it does not trust as =XX. Octets that are no UTF-8
+-- text (or NUL) stay as they were written: recorded, and harmless.
+CREATE FUNCTION unescape_radius(escaped text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    octets bytea;
+BEGIN
+    IF position('=' IN escaped) = 0 THEN
+        RETURN escaped;
+    END IF;
+    SELECT string_agg(CASE WHEN m[1] ~ '^=[0-9A-Fa-f]{2}$' THEN decode(substr(m[1], 2), 'hex')
+                           ELSE convert_to(m[1], 'UTF8') END, ''::bytea ORDER BY n)
+      INTO octets
+      FROM regexp_matches(escaped, '=[0-9A-Fa-f]{2}|[^=]+|=', 'g') WITH ORDINALITY AS r (m, n);
+    RETURN convert_from(octets, 'UTF8');
+EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+    RETURN escaped;
+END $$;
+
+-- One spelling for MAC addresses: NAS write 46-A0-AE-3B-D8-5C, 46:a0:… or 46a0.ae3b.d85c.
+CREATE FUNCTION normalise_station(station text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN station ~ '^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$' THEN upper(replace(station, '-', ':'))
+        WHEN station ~ '^([0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}$'
+            THEN upper(regexp_replace(replace(station, '.', ''), '(..)(?=.)', '\1:', 'g'))
+        ELSE station END
+$$;
+
+-- Charge one service day from the wallet and bill it, once. False: it was charged
+-- already. Raises KH003 when the wallet does not cover it. The caller holds the
+-- wallet's row lock.
+CREATE FUNCTION charge_service_day(
+    p_customer_id bigint, p_date date, p_net numeric, p_vat numeric, p_vat_percent numeric,
+    p_description text, p_now timestamptz, p_actor text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    v_gross numeric := p_net + p_vat;
+    v_available numeric;
+    v_entry_id bigint;
+    v_bill_id bigint;
+    v_zone text;
+BEGIN
+    IF EXISTS (SELECT FROM service_day WHERE customer_id = p_customer_id AND service_date = p_date) THEN
+        RETURN false;
+    END IF;
+    SELECT posted - reserved + credit_limit INTO v_available FROM wallet WHERE customer_id = p_customer_id;
+    IF v_available < v_gross THEN
+        RAISE EXCEPTION 'customer % has % available, the service day % costs %',
+            p_customer_id, v_available, p_date, v_gross USING ERRCODE = 'KH003';
+    END IF;
+    SELECT zone INTO v_zone FROM installation;
+    INSERT INTO ledger_entry (customer_id, kind, occurred_at, idempotency_key, actor)
+    VALUES (p_customer_id, 'service_day', p_now, 'service_day:' || p_date, p_actor)
+    RETURNING entry_id INTO v_entry_id;
+    INSERT INTO posting (customer_id, entry_id, line_no, ledger_account, amount)
+    SELECT p_customer_id, v_entry_id, row_number() OVER (ORDER BY o), a, amount
+      FROM (VALUES (1, 'wallet', v_gross), (2, 'income', -p_net), (3, 'vat_payable', -p_vat)) AS line (o, a, amount)
+     WHERE amount <> 0;
+    INSERT INTO bill (customer_id, kind, period_start, period_end, issued_at, net, vat, gross, paid, status, subject)
+    VALUES (p_customer_id, 'service_day', p_date::timestamp AT TIME ZONE v_zone,
+            (p_date + 1)::timestamp AT TIME ZONE v_zone, p_now, p_net, p_vat, v_gross, v_gross, 'paid', p_date::text)
+    RETURNING bill_id INTO v_bill_id;
+    INSERT INTO bill_line (customer_id, bill_id, line_no, description, quantity, unit, net, vat_percent, vat, gross)
+    VALUES (p_customer_id, v_bill_id, 1, p_description, 1, 'day', p_net, p_vat_percent, p_vat, v_gross);
+    INSERT INTO service_day (customer_id, service_date, amount, bill_id, entry_id)
+    VALUES (p_customer_id, p_date, v_gross, v_bill_id, v_entry_id);
+    RETURN true;
+END $$;
+
+-- End a session that is known to be dead and let go what it holds. The caller holds
+-- the wallet's row lock.
+CREATE FUNCTION end_dead_session(p_customer_id bigint, p_session_id bigint, p_cause text, p_now timestamptz)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE acct_session
+       SET state = 'ended', ended_at = last_event_at, terminate_cause = p_cause
+     WHERE customer_id = p_customer_id AND session_id = p_session_id AND ended_at IS NULL;
+    WITH ended AS (
+        SELECT reservation_id, held FROM reservation
+         WHERE customer_id = p_customer_id AND session_id = p_session_id AND state = 'open'
+    ), released AS (
+        UPDATE wallet SET reserved = reserved - ended.held
+          FROM ended WHERE customer_id = p_customer_id AND ended.held > 0
+    )
+    UPDATE reservation r SET state = 'released', held = 0, closed_at = p_now
+      FROM ended WHERE r.customer_id = p_customer_id AND r.reservation_id = ended.reservation_id;
+END $$;
+
+-- Open the session that Python granted. The grant is made of words, in this order
+-- ('-' = none): customer_id session_id nas_id package_id subscription_id
+-- sessions_allowed hold limit_seconds limit_octets cut_epoch cut_reason
+-- interim_seconds class_value valid_until_epoch day day_net day_vat vat_percent
+--
+-- 1. lock the wallet: ten devices of one customer decide one after the other
+-- 2. refuse when the other running sessions are as many as allowed (a session of the
+--    same device on the same NAS is dead: this login replaces it)
+-- 3. refuse when the wallet no longer covers the service day and the hold
+-- 4. end the dead sessions
+-- 5. charge the service day, if one is due
+-- 6. hold the money
+-- 7. start a validity that runs from first use
+-- 8. write the session
+--
+-- Answers 'OK' or a reject reason; a refusal writes nothing. Refusals are decided
+-- before the first write and not by an exception: a handler would make each login a
+-- subtransaction.
+CREATE FUNCTION open_session(
+    p_grant text, p_calling_station_id text, p_called_station_id text,
+    p_nas_port_id text, p_acct_session_id text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    g text[] := string_to_array(p_grant, ' ');
+    v_customer_id bigint := g[1];
+    v_session_id bigint := g[2];
+    v_nas_id bigint := g[3];
+    v_hold numeric := g[7];
+    v_day date := nullif(g[15], '-');
+    v_now timestamptz := clock_timestamp();
+    v_mac text := normalise_station(unescape_radius(p_calling_station_id));
+    v_available numeric;
+    v_username text;
+    v_status text;
+    v_package_name text;
+    v_running integer;
+    v_dead bigint[];
+    v_dead_held numeric;
+    v_dead_session_id bigint;
+BEGIN
+    SELECT w.posted - w.reserved + w.credit_limit, c.username, c.status
+      INTO v_available, v_username, v_status
+      FROM wallet w JOIN customer c ON c.customer_id = w.customer_id
+     WHERE w.customer_id = v_customer_id FOR UPDATE OF w;
+    IF v_status IS DISTINCT FROM 'active' THEN
+        RETURN CASE WHEN v_status IS NULL THEN 'UNKNOWN_CUSTOMER' ELSE 'SUSPENDED' END;
+    END IF;
+
+    SELECT count(*) FILTER (WHERE NOT same_device), array_agg(a.session_id) FILTER (WHERE same_device),
+           coalesce(sum(r.held) FILTER (WHERE same_device), 0)
+      INTO v_running, v_dead, v_dead_held
+      FROM (SELECT session_id, v_mac <> '' AND nas_id = v_nas_id AND calling_station_id = v_mac AS same_device
+              FROM acct_session WHERE customer_id = v_customer_id AND ended_at IS NULL) a
+      LEFT JOIN reservation r ON r.customer_id = v_customer_id AND r.session_id = a.session_id AND r.state = 'open';
+    IF v_running >= g[6]::integer THEN
+        RETURN 'TOO_MANY_SESSIONS';
+    END IF;
+
+    IF v_day IS NOT NULL
+       AND EXISTS (SELECT FROM service_day WHERE customer_id = v_customer_id AND service_date = v_day) THEN
+        v_day := NULL;
+    END IF;
+    IF v_available + v_dead_held
+       < v_hold + (CASE WHEN v_day IS NULL THEN 0 ELSE g[16]::numeric + g[17]::numeric END) THEN
+        RETURN 'BALANCE_EXHAUSTED';
+    END IF;
+
+    IF v_dead IS NOT NULL THEN
+        FOREACH v_dead_session_id IN ARRAY v_dead LOOP
+            PERFORM end_dead_session(v_customer_id, v_dead_session_id, 'Superseded', v_now);
+        END LOOP;
+    END IF;
+
+    IF v_day IS NOT NULL THEN
+        SELECT name INTO v_package_name FROM package WHERE package_id = g[4]::bigint;
+        PERFORM charge_service_day(v_customer_id, v_day, g[16]::numeric, g[17]::numeric, g[18]::numeric,
+                                   v_package_name, v_now, 'login');
+    END IF;
+
+    IF v_hold > 0 THEN
+        UPDATE wallet SET reserved = reserved + v_hold WHERE customer_id = v_customer_id;
+        INSERT INTO reservation (customer_id, session_id, held, opened_at)
+        VALUES (v_customer_id, v_session_id, v_hold, v_now);
+    END IF;
+
+    IF g[14] <> '-' THEN
+        UPDATE subscription
+           SET state = 'active', started_at = v_now, valid_until = to_timestamp(g[14]::double precision)
+         WHERE customer_id = v_customer_id AND subscription_id = g[5]::bigint AND state = 'waiting';
+    END IF;
+
+    INSERT INTO acct_session (
+        customer_id, session_id, nas_id, package_id, subscription_id, state, username, acct_session_id,
+        class_value, calling_station_id, called_station_id, nas_port_id, accepted_at, started_at,
+        last_event_at, limit_seconds, limit_octets, interim_interval_seconds, cut_at, cut_reason)
+    VALUES (
+        v_customer_id, v_session_id, v_nas_id, g[4]::bigint, nullif(g[5], '-')::bigint, 'opening', v_username,
+        nullif(unescape_radius(p_acct_session_id), ''), g[13], v_mac, unescape_radius(p_called_station_id),
+        unescape_radius(p_nas_port_id), v_now, v_now, v_now, nullif(g[8], '-')::bigint, nullif(g[9], '-')::bigint,
+        g[12]::integer, to_timestamp(nullif(g[10], '-')::double precision), nullif(g[11], '-'));
+    RETURN 'OK';
+END $$;

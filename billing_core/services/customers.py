@@ -1,0 +1,170 @@
+"""Take customers on, suspend and restore them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from billing_core.db import customers as db
+from billing_core.db.connect import Connection, in_transaction
+from billing_core.db.packages import find_package
+from billing_core.money import ZERO
+from billing_core.passwords import seal_password
+from billing_core.services.rating import load_batch, rate_and_write
+
+SUSPENDED_BY_OPERATOR = "OPERATOR"
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What an operator says of a new customer."""
+
+    username: str
+    password: str
+    package: str
+    name: str = ""
+    mobile: str = ""
+    framed_ip: str | None = None
+    mac_binding: str | None = None
+    sessions_allowed: int | None = None
+    credit_limit: Decimal = ZERO
+
+
+def add_customer(
+    conn: Connection,
+    registration: Registration,
+    *,
+    secret_key: bytes,
+    actor: str,
+    now: datetime,
+) -> int:
+    """Take a customer on and return his id; the password is stored sealed."""
+    _check_username(registration.username)
+
+    def work() -> int:
+        package = find_package(conn, registration.package)
+        customer_id = db.insert_customer(
+            conn,
+            db.NewCustomer(
+                username=registration.username,
+                password_sealed=seal_password(secret_key, registration.password),
+                package_id=package.package_id,
+                name=registration.name,
+                mobile=registration.mobile,
+                framed_ip=registration.framed_ip,
+                mac_binding=registration.mac_binding,
+                sessions_allowed=registration.sessions_allowed,
+            ),
+            registration.credit_limit,
+        )
+        db.log_customer_event(conn, customer_id, at=now, actor=actor, what="added")
+        return customer_id
+
+    return in_transaction(conn, work)
+
+
+def set_password(
+    conn: Connection,
+    username: str,
+    password: str,
+    *,
+    secret_key: bytes,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Replace a customer's password; running sessions go on."""
+
+    def work() -> None:
+        customer_id = db.find_customer_id(conn, username)
+        db.set_password(conn, customer_id, seal_password(secret_key, password))
+        db.log_customer_event(
+            conn, customer_id, at=now, actor=actor, what="password changed"
+        )
+
+    in_transaction(conn, work)
+
+
+def set_mac_binding(
+    conn: Connection, username: str, mac: str | None, *, actor: str, now: datetime
+) -> None:
+    """Bind a customer to one device, or (None) to none."""
+
+    def work() -> None:
+        customer_id = db.find_customer_id(conn, username)
+        db.set_mac_binding(conn, customer_id, mac)
+        db.log_customer_event(
+            conn,
+            customer_id,
+            at=now,
+            actor=actor,
+            what="device bound" if mac else "device released",
+            note=mac or "",
+        )
+
+    in_transaction(conn, work)
+
+
+def suspend(
+    conn: Connection,
+    username: str,
+    *,
+    note: str,
+    actor: str,
+    now: datetime,
+    disable: bool = False,
+) -> int:
+    """Suspend a customer and put his sessions off; returns how many sessions.
+
+    A customer who is suspended already stays as he is: the first reason counts.
+    """
+
+    def work() -> int:
+        customer_id = db.find_customer_id(conn, username)
+        batch = load_batch(conn, [customer_id])
+        status = "disabled" if disable else "suspended"
+        if not db.set_status(conn, customer_id, status, SUSPENDED_BY_OPERATOR):
+            raise db.CustomerError(username, f"is {status} already")
+        batch.wallets[customer_id].suspend_reason = SUSPENDED_BY_OPERATOR
+        for session in batch.running[customer_id]:
+            batch.touch(session)
+        result = rate_and_write(conn, batch, now)
+        db.log_customer_event(
+            conn,
+            customer_id,
+            at=now,
+            actor=actor,
+            what=status,
+            reason=SUSPENDED_BY_OPERATOR,
+            note=note,
+        )
+        return result.disconnects
+
+    return in_transaction(conn, work)
+
+
+def activate(
+    conn: Connection, username: str, *, note: str, actor: str, now: datetime
+) -> None:
+    """Restore a suspended or disabled customer; his next login is accepted again."""
+
+    def work() -> None:
+        customer_id = db.find_customer_id(conn, username)
+        load_batch(conn, [customer_id])
+        if not db.set_status(conn, customer_id, "active", None):
+            raise db.CustomerError(username, "is active already")
+        db.log_customer_event(
+            conn, customer_id, at=now, actor=actor, what="activated", note=note
+        )
+
+    in_transaction(conn, work)
+
+
+def _check_username(username: str) -> None:
+    """Refuse what FreeRADIUS' guard would refuse at login (RFC 2865 §5.1: text)."""
+    if not username or username != username.strip():
+        raise db.CustomerError(
+            username, "a username is not empty and has no space at its ends"
+        )
+    if len(username.encode()) > 253 or not username.isprintable():
+        raise db.CustomerError(
+            username, "a username is printable and at most 253 octets long"
+        )

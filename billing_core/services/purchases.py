@@ -1,0 +1,147 @@
+"""Sell hotspot packages from the wallet."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from billing_core import ledger
+from billing_core.db import customers as customers_db
+from billing_core.db import ledger as db
+from billing_core.db.connect import Connection, in_transaction
+from billing_core.db.packages import Package, PackageError, find_package
+from billing_core.db.sessions import lock_wallets
+from billing_core.errors import BillingError
+from billing_core.money import split_vat
+from billing_core.services.extension import extend_running
+
+
+class NotEnoughMoneyError(BillingError):
+    """The wallet does not cover what was asked for."""
+
+    def __init__(self, username: str, needed: Decimal, available: Decimal) -> None:
+        super().__init__(
+            f"Customer {username} needs {needed} and has {available} available."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A package that was bought."""
+
+    subscription_id: int
+    bill_id: int
+    gross: Decimal
+
+
+def buy_package(
+    conn: Connection,
+    username: str,
+    package_name: str,
+    *,
+    key: str,
+    actor: str,
+    now: datetime,
+) -> Purchase | None:
+    """Sell a package from the wallet; None when the same key bought it before.
+
+    More of the package a customer is on is added to what is left; another package
+    replaces it, and what was left of the old one is forfeited.
+
+    1. lock the wallet and refuse what it does not cover
+    2. post the sale
+    3. start, extend or replace the subscription
+    4. bill it
+    5. give running sessions their new limits
+    """
+    package = find_package(conn, package_name)
+    if package.billing != "package":
+        raise PackageError(package_name, f"is {package.billing}, not sold by package")
+    parts = split_vat(
+        package.price, package.vat_percent, inclusive=package.vat_inclusive
+    )
+
+    def work() -> Purchase | None:
+        customer_id = customers_db.find_customer_id(conn, username)
+        wallet = lock_wallets(conn, [customer_id])[customer_id]
+        if parts.gross > wallet.available:
+            raise NotEnoughMoneyError(username, parts.gross, wallet.available)
+        if parts.gross:
+            entry = ledger.LedgerEntry(
+                customer_id,
+                "package_purchase",
+                now,
+                f"purchase:{key}",
+                actor,
+                ledger.sale(parts),
+                package.name,
+            )
+            if db.post(conn, entry) is None:
+                return None
+        subscription_id, period = _subscribe(conn, customer_id, package, now)
+        bill_id = db.issue_bill(
+            conn,
+            db.NewBill(
+                customer_id=customer_id,
+                kind="package",
+                subject=key,
+                period_start=period[0],
+                period_end=period[1],
+                issued_at=now,
+                description=package.name,
+                quantity=Decimal(1),
+                unit="package",
+                vat_percent=package.vat_percent,
+                parts=parts,
+            ),
+        )
+        customers_db.log_customer_event(
+            conn,
+            customer_id,
+            at=now,
+            actor=actor,
+            what="package bought",
+            note=package.name,
+        )
+        extend_running(conn, customer_id, now)
+        return Purchase(subscription_id, bill_id, parts.gross)
+
+    return in_transaction(conn, work)
+
+
+def _subscribe(
+    conn: Connection, customer_id: int, package: Package, now: datetime
+) -> tuple[int, tuple[datetime, datetime]]:
+    """Start, extend or replace the subscription; returns its id and what was bought."""
+    validity = timedelta(seconds=package.validity_seconds or 0)
+    current = customers_db.read_subscription(conn, customer_id)
+    usable = (
+        current is not None
+        and current.package_id == package.package_id
+        and (current.valid_until is None or current.valid_until > now)
+    )
+    if current is not None and usable:
+        start = current.valid_until or now
+        until = None if current.valid_until is None else start + validity
+        customers_db.extend_subscription(
+            conn,
+            customer_id=customer_id,
+            subscription_id=current.subscription_id,
+            valid_until=until,
+            seconds=package.quota_seconds,
+            octets=package.quota_octets,
+        )
+        return current.subscription_id, (start, start + validity)
+    customers_db.end_subscription(conn, customer_id, now)
+    waits = package.validity_from == "first_use"
+    subscription_id = customers_db.insert_subscription(
+        conn,
+        customer_id=customer_id,
+        package_id=package.package_id,
+        state="waiting" if waits else "active",
+        started_at=now,
+        valid_until=None if waits else now + validity,
+        seconds_allowed=package.quota_seconds,
+        octets_allowed=package.quota_octets,
+    )
+    customers_db.set_package(conn, customer_id, package.package_id)
+    return subscription_id, (now, now + validity)

@@ -1,0 +1,115 @@
+-- unbalanced_entries --
+-- Ledger entries whose postings do not sum to zero, or that have none.
+SELECT e.customer_id, 'entry ' || e.entry_id || ' sums to ' || coalesce(sum(p.amount), 0) || ' over '
+       || count(p.amount) || ' postings'
+  FROM ledger_entry e
+  LEFT JOIN posting p ON p.customer_id = e.customer_id AND p.entry_id = e.entry_id
+ GROUP BY e.customer_id, e.entry_id
+HAVING coalesce(sum(p.amount), 0) <> 0 OR count(p.amount) < 2
+ LIMIT %(limit)s
+
+-- postings_without_entry --
+-- Postings that belong to no entry.
+SELECT p.customer_id, 'entry ' || p.entry_id || ' of a posting does not exist'
+  FROM posting p
+ WHERE NOT EXISTS (SELECT FROM ledger_entry e WHERE e.customer_id = p.customer_id AND e.entry_id = p.entry_id)
+ LIMIT %(limit)s
+
+-- wallets_unlike_postings --
+-- Wallets that are not the sum of their postings.
+SELECT w.customer_id, 'wallet has ' || w.posted || ', its postings sum to ' || coalesce(p.total, 0)
+  FROM wallet w
+  LEFT JOIN (SELECT customer_id, -sum(amount) AS total FROM posting WHERE ledger_account = 'wallet'
+              GROUP BY customer_id) p ON p.customer_id = w.customer_id
+ WHERE w.posted <> coalesce(p.total, 0)
+ LIMIT %(limit)s
+
+-- reserved_unlike_reservations --
+-- Wallets whose reserved money is not what their open reservations hold.
+SELECT w.customer_id, 'wallet has ' || w.reserved || ' reserved, its reservations hold ' || coalesce(r.total, 0)
+  FROM wallet w
+  LEFT JOIN (SELECT customer_id, sum(held) AS total FROM reservation WHERE state = 'open'
+              GROUP BY customer_id) r ON r.customer_id = w.customer_id
+ WHERE w.reserved <> coalesce(r.total, 0)
+ LIMIT %(limit)s
+
+-- reservations_of_ended_sessions --
+-- Open reservations whose session has ended: money held for nothing.
+SELECT r.customer_id, 'reservation ' || r.reservation_id || ' holds ' || r.held || ' for ended session ' || r.session_id
+  FROM reservation r
+  JOIN acct_session s ON s.customer_id = r.customer_id AND s.session_id = r.session_id
+ WHERE r.state = 'open' AND s.ended_at IS NOT NULL
+ LIMIT %(limit)s
+
+-- sessions_unlike_charges --
+-- Sessions whose charged amount is not what the ledger charged them.
+SELECT s.customer_id, 'session ' || s.session_id || ' says ' || s.charged || ' charged, the ledger '
+       || coalesce(e.total, 0)
+  FROM (SELECT customer_id, session_id, charged FROM acct_session WHERE charged <> 0) s
+  FULL JOIN (SELECT e.customer_id, split_part(e.idempotency_key, ':', 2)::bigint AS session_id,
+                    sum(p.amount) AS total
+               FROM ledger_entry e
+               JOIN posting p ON p.customer_id = e.customer_id AND p.entry_id = e.entry_id
+                    AND p.ledger_account = 'wallet'
+              WHERE e.kind = 'session_charge' GROUP BY 1, 2) e
+    ON e.customer_id = s.customer_id AND e.session_id = s.session_id
+ WHERE coalesce(s.charged, 0) <> coalesce(e.total, 0)
+ LIMIT %(limit)s
+
+-- sessions_unlike_bills --
+-- Sessions whose billed amount is not what their bills say.
+SELECT s.customer_id, 'session ' || s.session_id || ' says ' || s.billed || ' billed, its bills ' || coalesce(b.total, 0)
+  FROM (SELECT customer_id, session_id, billed FROM acct_session WHERE billed <> 0) s
+  LEFT JOIN (SELECT customer_id, split_part(subject, '+', 1)::bigint AS session_id, sum(gross) AS total
+               FROM bill WHERE kind = 'session' AND status <> 'void' GROUP BY 1, 2) b
+    ON b.customer_id = s.customer_id AND b.session_id = s.session_id
+ WHERE s.billed <> coalesce(b.total, 0)
+ LIMIT %(limit)s
+
+-- bills_unlike_lines --
+-- Bills that are not the sum of their lines.
+SELECT b.customer_id, 'bill ' || b.bill_id || ' is ' || b.gross || ', its lines sum to ' || coalesce(sum(l.gross), 0)
+  FROM bill b
+  LEFT JOIN bill_line l ON l.customer_id = b.customer_id AND l.bill_id = b.bill_id
+ GROUP BY b.customer_id, b.bill_id
+HAVING b.gross <> coalesce(sum(l.gross), 0) OR b.vat <> coalesce(sum(l.vat), 0)
+ LIMIT %(limit)s
+
+-- days_without_bill --
+-- Service days without their bill or ledger entry.
+SELECT d.customer_id, 'service day ' || d.service_date || ' lacks its bill or entry'
+  FROM service_day d
+ WHERE NOT EXISTS (SELECT FROM bill b WHERE b.customer_id = d.customer_id AND b.bill_id = d.bill_id
+                    AND b.gross = d.amount)
+    OR NOT EXISTS (SELECT FROM ledger_entry e WHERE e.customer_id = d.customer_id AND e.entry_id = d.entry_id)
+ LIMIT %(limit)s
+
+-- too_many_sessions --
+-- Customers with more running sessions than they may have.
+SELECT c.customer_id, c.username || ' has ' || count(*) || ' running sessions, allowed '
+       || coalesce(c.sessions_allowed, p.sessions_allowed)
+  FROM acct_session s
+  JOIN customer c ON c.customer_id = s.customer_id
+  JOIN package p ON p.package_id = c.package_id
+ WHERE s.ended_at IS NULL AND s.accepted_at IS NOT NULL
+ GROUP BY c.customer_id, c.username, c.sessions_allowed, p.sessions_allowed
+HAVING count(*) > coalesce(c.sessions_allowed, p.sessions_allowed)
+ LIMIT %(limit)s
+
+-- quotas_unlike_sessions --
+-- Packages whose used time or data is not what their sessions counted.
+SELECT u.customer_id, 'package ' || u.subscription_id || ' says ' || u.seconds_used || ' s and ' || u.octets_used
+       || ' octets used, its sessions ' || coalesce(s.seconds, 0) || ' s and ' || coalesce(s.octets, 0)
+  FROM subscription u
+  LEFT JOIN (SELECT customer_id, subscription_id, sum(counted_seconds) AS seconds, sum(counted_octets) AS octets
+               FROM acct_session WHERE subscription_id IS NOT NULL GROUP BY 1, 2) s
+    ON s.customer_id = u.customer_id AND s.subscription_id = u.subscription_id
+ WHERE u.seconds_used <> coalesce(s.seconds, 0) OR u.octets_used <> coalesce(s.octets, 0)
+ LIMIT %(limit)s
+
+-- overdrawn_wallets --
+-- Wallets below what they may owe: usage between two reports of a NAS that kept no limit.
+-- Not an error of the books; reported, so that it is seen and bounded.
+SELECT customer_id, 'wallet is overdrawn by ' || -(posted - reserved + credit_limit)
+  FROM wallet WHERE posted - reserved + credit_limit < 0
+ LIMIT %(limit)s

@@ -1,0 +1,94 @@
+-- insert_customer --
+-- A new customer.
+INSERT INTO customer (username, name, mobile, password_sealed, package_id, framed_ip, mac_binding, sessions_allowed)
+VALUES (%(username)s, %(name)s, %(mobile)s, %(password_sealed)s, %(package_id)s, %(framed_ip)s,
+        %(mac_binding)s, %(sessions_allowed)s)
+RETURNING customer_id
+
+-- insert_login --
+-- Take the username; it is unique here and nowhere else.
+INSERT INTO login (username, customer_id) VALUES (%(username)s, %(customer_id)s)
+
+-- insert_wallet --
+-- An empty wallet.
+INSERT INTO wallet (customer_id, credit_limit) VALUES (%(customer_id)s, %(credit_limit)s)
+
+-- find_customer_id --
+-- Who has this username.
+SELECT customer_id FROM login WHERE username = %(username)s
+
+-- read_customer --
+-- One customer with wallet and package.
+SELECT c.customer_id, c.username, c.name, c.mobile, c.status, c.suspend_reason, c.package_id,
+       p.name AS package, p.billing, host(c.framed_ip) AS framed_ip, c.mac_binding,
+       coalesce(c.sessions_allowed, p.sessions_allowed) AS sessions_allowed, c.created_at,
+       w.posted, w.reserved, w.posted - w.reserved + w.credit_limit AS available, w.credit_limit
+  FROM customer c
+  JOIN package p ON p.package_id = c.package_id
+  JOIN wallet w ON w.customer_id = c.customer_id
+ WHERE c.customer_id = %(customer_id)s
+
+-- list_customers --
+-- A page of customers after a customer id, in order of id.
+SELECT c.customer_id, c.username, c.name, c.mobile, c.status, c.suspend_reason, c.package_id,
+       p.name AS package, p.billing, host(c.framed_ip) AS framed_ip, c.mac_binding,
+       coalesce(c.sessions_allowed, p.sessions_allowed) AS sessions_allowed, c.created_at,
+       w.posted, w.reserved, w.posted - w.reserved + w.credit_limit AS available, w.credit_limit
+  FROM customer c
+  JOIN package p ON p.package_id = c.package_id
+  JOIN wallet w ON w.customer_id = c.customer_id
+ WHERE c.customer_id > %(after)s
+ ORDER BY c.customer_id LIMIT %(limit)s
+
+-- read_subscription --
+-- What a customer has of his package.
+SELECT s.subscription_id, s.package_id, p.name AS package, s.state, s.started_at, s.valid_until,
+       s.seconds_allowed, s.octets_allowed, s.seconds_used, s.octets_used
+  FROM subscription s JOIN package p ON p.package_id = s.package_id
+ WHERE s.customer_id = %(customer_id)s AND s.state <> 'ended'
+
+-- insert_subscription --
+-- A package that was bought.
+INSERT INTO subscription (customer_id, package_id, state, started_at, valid_until, seconds_allowed, octets_allowed)
+VALUES (%(customer_id)s, %(package_id)s, %(state)s, %(started_at)s, %(valid_until)s, %(seconds_allowed)s,
+        %(octets_allowed)s)
+RETURNING subscription_id
+
+-- extend_subscription --
+-- More of the same package: what was bought is added to what is left.
+UPDATE subscription
+   SET valid_until = %(valid_until)s, seconds_allowed = seconds_allowed + %(seconds)s,
+       octets_allowed = octets_allowed + %(octets)s
+ WHERE customer_id = %(customer_id)s AND subscription_id = %(subscription_id)s
+
+-- end_subscription --
+-- The end of a package, used up or replaced.
+UPDATE subscription SET state = 'ended', ended_at = %(now)s
+ WHERE customer_id = %(customer_id)s AND state <> 'ended'
+
+-- set_package --
+-- Put a customer on a package.
+UPDATE customer SET package_id = %(package_id)s WHERE customer_id = %(customer_id)s
+
+-- set_status --
+-- Suspend, disable or activate a customer who is not so already.
+UPDATE customer SET status = %(status)s, suspend_reason = %(reason)s
+ WHERE customer_id = %(customer_id)s AND status <> %(status)s
+
+-- set_mac_binding --
+-- Bind a customer to a device, or (NULL) to none.
+UPDATE customer SET mac_binding = %(mac)s WHERE customer_id = %(customer_id)s
+
+-- set_password --
+-- Replace a customer's sealed password.
+UPDATE customer SET password_sealed = %(password_sealed)s WHERE customer_id = %(customer_id)s
+
+-- insert_customer_event --
+-- Log who did what to a customer, and why.
+INSERT INTO customer_event (customer_id, at, actor, what, reason, note)
+VALUES (%(customer_id)s, %(at)s, %(actor)s, %(what)s, %(reason)s, %(note)s)
+
+-- list_customer_events --
+-- A customer's log, newest first.
+SELECT at, actor, what, reason, note FROM customer_event
+ WHERE customer_id = %(customer_id)s ORDER BY customer_event_id DESC LIMIT %(limit)s

@@ -1,0 +1,92 @@
+"""The loop that folds accounting packets as they come."""
+
+import itertools
+import logging
+import os
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import psycopg
+
+from billing_core.db import intake
+from billing_core.db.connect import Connection
+from billing_core.services.accounting import FoldResult, fold_intake, park_oldest
+from billing_core.settings import Settings
+from billing_core.worker.connection import keep_connected
+
+log = logging.getLogger(__name__)
+
+_BATCH_EVENTS = 2000
+# Half of the lanes a round, in turn: a second worker always finds the other half.
+_LANE_ROUNDS = (range(intake.LANES // 2), range(intake.LANES // 2, intake.LANES))
+# Notification wakes at once; this only bounds a notification that was missed.
+_NAP_SECONDS = 0.25
+_BEAT_SECONDS = 2.0
+
+
+def run_folding(settings: Settings, stop: threading.Event) -> None:
+    """Fold until told to stop."""
+    keep_connected(
+        settings.database_url, "folding", stop, lambda conn: _serve(conn, stop)
+    )
+
+
+def _serve(conn: Connection, stop: threading.Event) -> None:
+    conn.execute("LISTEN khata_intake")
+    next_beat = 0.0
+    empty_rounds = 0
+    for lanes in itertools.cycle(_LANE_ROUNDS):
+        if stop.is_set():
+            return
+        if time.monotonic() >= next_beat:
+            intake.beat(conn, "worker", os.getpid(), datetime.now(UTC))
+            next_beat = time.monotonic() + _BEAT_SECONDS
+        result = fold_or_park(conn, lanes)
+        empty_rounds = 0 if result.events else empty_rounds + 1
+        if empty_rounds >= len(_LANE_ROUNDS):
+            _sleep(conn)
+            empty_rounds = 0
+
+
+def fold_or_park(conn: Connection, lanes: Sequence[int]) -> FoldResult:
+    """Fold one batch; a packet that cannot be folded is set aside, alone.
+
+    A fault in one packet must not stop the billing of all: the batch is tried again
+    packet by packet, and the one at fault is parked with its error for an engineer.
+    """
+    now = datetime.now(UTC)
+    try:
+        return fold_intake(conn, now, lanes=lanes, limit=_BATCH_EVENTS)
+    except psycopg.OperationalError:
+        raise
+    except Exception:
+        log.exception("fold.failed lanes=%s", list(lanes))
+    result = FoldResult()
+    for _ in range(_BATCH_EVENTS):
+        try:
+            one = fold_intake(conn, now, lanes=lanes, limit=1)
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:
+            intake_id = park_oldest(conn, lanes, repr(error))
+            log.exception("fold.parked intake_id=%s", intake_id)
+            result.events += 1
+            break
+        if not one.events:
+            break
+        result.events += one.events
+    return result
+
+
+def _sleep(conn: Connection) -> None:
+    """Wait for a notification; intake only notifies a worker that said it sleeps.
+
+    Between the last empty look and saying so a packet may have come: look once more.
+    """
+    intake.set_worker_sleep(conn, asleep=True)
+    if intake.count_intake(conn) == 0:
+        for _ in conn.notifies(timeout=_NAP_SECONDS, stop_after=1):
+            pass
+    intake.set_worker_sleep(conn, asleep=False)
