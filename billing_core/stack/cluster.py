@@ -35,7 +35,7 @@ full_page_writes = on
 wal_compression = on
 max_wal_size = '2GB'
 shared_buffers = '{shared_buffers_mb}MB'
-max_connections = 120
+max_connections = {max_connections}
 random_page_cost = 1.1
 # Statements here are short: compiling them costs more than it saves.
 jit = off
@@ -56,6 +56,7 @@ class Cluster:
     identity: Identity
     port: int
     superuser_password: str
+    max_connections: int = 120
 
     @property
     def superuser_url(self) -> str:
@@ -123,6 +124,7 @@ def configure(cluster: Cluster) -> None:
     text = CONFIGURATION.format(
         port=cluster.port,
         socket_directory=cluster.layout.socket_directory,
+        max_connections=cluster.max_connections,
         shared_buffers_mb=max(128, min(1024, memory // 8)),
     )
     write_file(data / "khata.conf", text, 0o644)

@@ -11,16 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import psycopg
-
-from billing_core.migrations import migrate
-from billing_core.services.nas import ensure_local_nas
+from billing_core.db.nas import NasTraits
 from billing_core.settings import Settings, load_settings
 from billing_core.stack import cluster as clusters
 from billing_core.stack import control, radius
 from billing_core.stack.cluster import Cluster
 from billing_core.stack.code_home import reachable_code_home, reachable_var
 from billing_core.stack.config_file import write_config
+from billing_core.stack.database_setup import prepare_database
 from billing_core.stack.errors import StackError
 from billing_core.stack.identities import postgres_identity, server_identity
 from billing_core.stack.keeper import start_time
@@ -30,6 +28,7 @@ from billing_core.stack.layout import (
     make_directories,
     told_plainly,
 )
+from billing_core.stack.leftovers import clear_leftovers
 from billing_core.stack.packages import (
     embedded_python,
     find_programs,
@@ -53,9 +52,9 @@ from billing_core.stack.secret_files import (
 )
 from billing_core.stack.state import State, changed, read_state, write_state
 
+CONNECTIONS_BESIDE_RADIUS = 60
 FREE_OCTETS_MIN = 256 * 10**6
 LOG_OCTETS_MAX = 20 * 10**6
-LEFTOVER_SECONDS = 15.0
 SUPERVISOR_SECONDS = 75.0
 
 Say = Callable[[str], None]
@@ -100,7 +99,7 @@ def bring_up(
         is_running = control.supervisor_pid(layout.run) is not None
         if not is_running:
             _refuse_full_disk(layout, free_octets_min)
-            _clear_leftovers(layout, say)
+            clear_leftovers(layout, say)
             ports, notes = choose_ports(
                 fixed_ports, state.ports, state.listen, usual=usual_ports
             )
@@ -114,6 +113,8 @@ def bring_up(
             postgres,
             state.ports["postgres"],
             superuser_password(layout),
+            # Two for each FreeRADIUS thread, and the rest for us.
+            max_connections=2 * state.max_threads + CONNECTIONS_BESIDE_RADIUS,
         )
         has_database = clusters.made_by_version(layout) is not None
         secret_key_file(layout, server, has_database=has_database)
@@ -164,7 +165,7 @@ def take_down(var: Path, say: Say = silent) -> bool:
     with told_plainly("stopping the stack"), _alone(layout):
         if control.supervisor_pid(layout.run) is None:
             stale = (layout.run / "stack.pid").exists()
-            cleared = _clear_leftovers(layout, say)
+            cleared = clear_leftovers(layout, say)
             return cleared or stale
         _take_down(layout)
         return True
@@ -183,44 +184,21 @@ def _start_in_order(
         server_secret(layout, "database_password", around.server),
         may_create=False,
     )
-    _prepare_database(around, settings)
+    clients = prepare_database(around.database_url, settings, around.radius_secret)
     for name in state.processes[1:]:
         say(f"Starting {name}.")
         if name == "freeradius":
-            _prepare_freeradius(around, state, settings)
+            _prepare_freeradius(around, state, settings, clients)
         control.release(layout.run, name)
         wait_until_ready(specs[name], layout)
 
 
-def _prepare_database(around: Surroundings, settings: Settings) -> None:
-    migrate(around.database_url)
-    with psycopg.connect(around.database_url, autocommit=True) as conn:
-        _fix_money_and_zone(conn, settings)
-        ensure_local_nas(conn, around.radius_secret)
-
-
-def _fix_money_and_zone(
-    conn: "psycopg.Connection[tuple[object, ...]]", settings: Settings
+def _prepare_freeradius(
+    around: Surroundings, state: State, settings: Settings, clients: list[NasTraits]
 ) -> None:
-    """Record currency and zone once; another one later would change what was booked."""
-    conn.execute(
-        "INSERT INTO installation (currency, zone) VALUES (%s, %s)"
-        " ON CONFLICT DO NOTHING",
-        (settings.currency, settings.zone.key),
-    )
-    row = conn.execute("SELECT currency, zone FROM installation").fetchone()
-    if row != (settings.currency, settings.zone.key):
-        raise StackError(
-            f"The database keeps its books in {row}, but the settings say "
-            f"{(settings.currency, settings.zone.key)}.",
-            "Put currency and zone in khata.toml back to what they were.",
-        )
-
-
-def _prepare_freeradius(around: Surroundings, state: State, settings: Settings) -> None:
     radius.render(
         around.layout.freeradius,
-        radius_variables(around, state, settings),
+        radius_variables(around, state, settings, clients),
         around.server,
     )
     radius.check(
@@ -288,40 +266,7 @@ def _take_down(layout: Layout) -> None:
         if control.process_pid(layout.run, name) is not None:
             control.stop(layout.run, name)
     control.end_process(layout.run / "stack.pid", signal.SIGTERM, SUPERVISOR_SECONDS)
-    _clear_leftovers(layout, silent)
-
-
-def _clear_leftovers(layout: Layout, say: Say) -> bool:
-    """End what outlived its supervisor, and remove files that name dead processes."""
-    (layout.run / "stack.pid").unlink(missing_ok=True)
-    found = False
-    for pid_file in sorted(layout.run.glob("*.pid")):
-        name = pid_file.stem
-        if control.running_pid(pid_file) is not None:
-            found = True
-            say(f"Stopping {name}, which outlived the last stack.")
-            # Its keeper does so within a second; without a keeper, it is for us to do.
-            if not control.wait_until_gone(layout.run, name, 3.0):
-                _end_leftover(pid_file, name)
-        pid_file.unlink(missing_ok=True)
-    postmaster = clusters.postmaster_pid(layout)
-    if postmaster is not None:
-        found = True
-        say(f"Stopping PostgreSQL (pid {postmaster}), which outlived the last stack.")
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(postmaster, signal.SIGINT)
-        control.wait_for(
-            lambda: clusters.postmaster_pid(layout) is None, SUPERVISOR_SECONDS
-        )
-    for hold in layout.run.glob("*.hold"):
-        hold.unlink(missing_ok=True)
-    return found
-
-
-def _end_leftover(pid_file: Path, name: str) -> None:
-    first = signal.SIGINT if name == "postgres" else signal.SIGTERM
-    if not control.end_process(pid_file, first, LEFTOVER_SECONDS):
-        control.end_process(pid_file, signal.SIGKILL, LEFTOVER_SECONDS)
+    clear_leftovers(layout, silent)
 
 
 def _refuse_full_disk(layout: Layout, octets_min: int) -> None:

@@ -52,11 +52,15 @@ def render(
         loader=jinja2.FileSystemLoader(source),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
         autoescape=False,  # noqa: S701 - configuration files, not HTML
     )
     for file in sorted(source.rglob("*")):
         name = file.relative_to(source)
         place = target / name
+        if file.name.startswith("README"):
+            continue  # for people; FreeRADIUS reads whole directories
         if file.is_symlink():
             place.symlink_to(os.readlink(file))
         elif file.is_dir():

@@ -1,5 +1,8 @@
 """Say what FreeRADIUS' configuration templates may use, and nothing else."""
 
+from collections.abc import Sequence
+
+from billing_core.db.nas import NasTraits
 from billing_core.settings import Settings
 from billing_core.stack.cluster import DATABASE, ROLE
 from billing_core.stack.packages import DICTIONARY_DIR, LIB_DIR, RADDB_DIR
@@ -9,7 +12,10 @@ from billing_core.stack.state import State
 
 
 def radius_variables(
-    around: Surroundings, state: State, settings: Settings
+    around: Surroundings,
+    state: State,
+    settings: Settings,
+    clients: Sequence[NasTraits],
 ) -> dict[str, object]:
     """Return the variables for the templates of freeradius/config."""
     layout, server = around.layout, around.server
@@ -22,6 +28,7 @@ def radius_variables(
         "dictionary_dir": DICTIONARY_DIR,
         "lib_dir": LIB_DIR,
         "listen_address": state.listen,
+        "listen_address_ipv6": "",
         "auth_port": state.ports["auth"],
         "acct_port": state.ports["acct"],
         # The process is started as its user already: there is nobody to become.
@@ -42,6 +49,12 @@ def radius_variables(
         "database_away_minutes": state.database_away_minutes,
         "currency": settings.currency,
         "zone": settings.zone.key,
+        # Known at once, even when the database is away at FreeRADIUS' next start;
+        # a NAS that is added later is looked up when it first speaks.
+        "clients": [
+            {"nas_id": nas.nas_id, "address": nas.address, "secret": nas.secret}
+            for nas in clients
+        ],
         "local_nas_secret": around.radius_secret,
         "status_secret": around.radius_secret,
     }
