@@ -141,8 +141,8 @@ def implied_start(event: AcctEvent) -> datetime:
     return event_time(event) - timedelta(seconds=event.session_seconds or 0)
 
 
-def is_same_session(session: AcctSession, event: AcctEvent) -> bool:
-    """Tell whether an event with this session's identifiers really is of it.
+def began_with(session: AcctSession, event: AcctEvent) -> bool:
+    """Tell whether an event's session began when this one did.
 
     Acct-Session-Id comes back: a NAS counts from the same value after each boot
     (RFC 2866 §5.5 only suggests a scheme), and pppd 2.4.9 repeats it within a second.
@@ -150,11 +150,17 @@ def is_same_session(session: AcctSession, event: AcctEvent) -> bool:
     vanish in the old one's higher counters. We ask when the event's session began;
     what remains: an id reused within ten seconds of the old session's start.
     """
-    if implied_start(event) <= session.started_at + _START_SLACK:
-        return True
+    return abs(implied_start(event) - session.started_at) <= _START_SLACK
+
+
+def could_go_on_with(session: AcctSession, event: AcctEvent) -> bool:
+    """Tell whether an event may be a later word of this session, whatever clocks say.
+
+    For a NAS whose clock was set in mid-session: the start it implies has moved.
+    """
+    is_open = session.is_running or session.terminate_cause in CONCLUDED_CAUSES
     seconds = event.session_seconds
-    could_go_on = session.is_running or session.terminate_cause in CONCLUDED_CAUSES
-    return could_go_on and (seconds is None or seconds >= session.session_seconds)
+    return is_open and (seconds is None or seconds >= session.session_seconds)
 
 
 def grow_counter(
@@ -163,7 +169,7 @@ def grow_counter(
     """Return the 64-bit counter after a report; it never falls.
 
     RFC 2869 §5.1: total = Gigawords << 32 | Octets. A NAS that sends no Gigawords
-    wraps at 4 GiB: a fall by more than half the range is a wrap, a smaller one a late
+    wraps at 4 GiB: a fall by half the range or more is a wrap, a smaller one a late
     packet. An older report of such a NAS says nothing that is not known.
     """
     if octets is None:
@@ -175,7 +181,7 @@ def grow_counter(
     candidate = (known & ~_LOW_32) | octets
     if candidate >= known:
         return candidate
-    return candidate + _WRAP if known - candidate > _HALF else known
+    return candidate + _WRAP if known - candidate >= _HALF else known
 
 
 def fold_event(session: AcctSession, event: AcctEvent) -> None:

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_FLOOR, Decimal
+from functools import lru_cache
 from itertools import accumulate
 from zoneinfo import ZoneInfo
 
@@ -48,6 +49,12 @@ def service_date(now: datetime, zone: ZoneInfo) -> date:
 def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Give the moments a service day starts and ends (exclusive), in UTC."""
     return _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
+
+
+@lru_cache(maxsize=1024)
+def day_end_epoch(day: date, zone: ZoneInfo) -> int:
+    """Give the Unix second at which a service day has ended."""
+    return int(_midnight(day + timedelta(days=1), zone).timestamp())
 
 
 def day_amount(price: Decimal, validity_days: int, day: date) -> Decimal:

@@ -1,8 +1,14 @@
 """Which session an accounting packet belongs to; pure."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from billing_core.accounting import AcctEvent, AcctSession, is_same_session
+from billing_core.accounting import (
+    AcctEvent,
+    AcctSession,
+    began_with,
+    could_go_on_with,
+    implied_start,
+)
 
 _CLASS_DIGITS_MAX = 13  # 36**13 > 2**63
 
@@ -25,41 +31,51 @@ def session_id_of_class(class_value: str) -> int:
 
 
 def find_session(
-    sessions: Iterable[AcctSession], event: AcctEvent
+    sessions: Sequence[AcctSession], event: AcctEvent, *, loosely: bool
 ) -> AcctSession | None:
     """Return the session of this customer that an event belongs to, or None.
 
     1. by our Class, unless that login's session already has another Acct-Session-Id
-    2. by NAS and Acct-Session-Id, if it is not a reuse of an old id
+    2. by NAS, Acct-Session-Id and the moment the session began
     3. for a NAS that returns no Class: the accepted login of that device which has not
        spoken yet
+    4. loosely, once no other is known to fit: by NAS and Acct-Session-Id alone
     """
     session_id = session_id_of_class(event.class_value)
     on_nas = [s for s in sessions if s.nas_id == event.nas_id]
     for session in on_nas:
-        if session.session_id == session_id and session.acct_session_id in (
-            None,
-            "",
-            event.acct_session_id,
-        ):
+        if session.session_id == session_id and _is_free_for(session, event):
             return session
-    same_id = [
-        s
-        for s in on_nas
-        if s.acct_session_id == event.acct_session_id
-        and (session_id == 0 or session_id_of_class(s.class_value) in (0, session_id))
-        and is_same_session(s, event)
-    ]
-    if same_id:
-        return max(same_id, key=lambda s: (s.is_running, s.started_at))
-    if session_id:
-        return None
-    return next((s for s in on_nas if _awaits(s, event)), None)
+    same_id = [s for s in on_nas if _has_id(s, event, session_id)]
+    began = [s for s in same_id if began_with(s, event)]
+    if began:
+        start = implied_start(event)
+        return min(began, key=lambda s: abs(s.started_at - start))
+    if not session_id:
+        for session in on_nas:
+            if _awaits(session, event):
+                return session
+    if loosely:
+        later = [s for s in same_id if could_go_on_with(s, event)]
+        return max(later, key=lambda s: s.started_at, default=None)
+    return None
+
+
+def _has_id(session: AcctSession, event: AcctEvent, session_id: int) -> bool:
+    """Tell whether Acct-Session-Id matches, and no Class speaks against it."""
+    if session.acct_session_id != event.acct_session_id:
+        return False
+    known = session_id_of_class(session.class_value)
+    return session_id == 0 or known in (0, session_id)
+
+
+def _is_free_for(session: AcctSession, event: AcctEvent) -> bool:
+    return session.acct_session_id in (None, "", event.acct_session_id)
 
 
 def _awaits(session: AcctSession, event: AcctEvent) -> bool:
     return (
         session.state == "opening"
-        and session.acct_session_id in (None, "", event.acct_session_id)
+        and _is_free_for(session, event)
         and session.calling_station_id in ("", event.calling_station_id)
     )

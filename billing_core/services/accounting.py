@@ -137,7 +137,7 @@ def _fold(
     for customer_id, events in by_customer.items():
         known = batch.running[customer_id] + ended[customer_id]
         for event in events:
-            session = find_session(known, event)
+            session = find_session(known, event, loosely=True)
             if session is None:
                 orphans.append(event)
             else:
@@ -178,7 +178,7 @@ def _read_ended(
         (customer_id, e.acct_session_id, session_id_of_class(e.class_value))
         for customer_id, events in by_customer.items()
         for e in events
-        if find_session(batch.running[customer_id], e) is None
+        if find_session(batch.running[customer_id], e, loosely=False) is None
     ]
     ended: dict[int, list[AcctSession]] = defaultdict(list)
     if keys:
@@ -202,7 +202,9 @@ def _open_unknown(
     of_customer: dict[int, list[AcctSession]] = defaultdict(list)
     for event in sorted(orphans, key=in_order):
         customer = packages[event.customer_id or NOBODY]
-        session = find_session(of_customer[customer.customer_id], event)
+        session = find_session(
+            of_customer[customer.customer_id], event, loosely=True
+        )
         if session is None:
             session = _new_session(event, customer, next(ids))
             of_customer[customer.customer_id].append(session)

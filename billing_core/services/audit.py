@@ -23,7 +23,7 @@ class Finding:
 
 
 def audit(conn: Connection) -> list[Finding]:
-    """Run every check on one snapshot of the database; none found is how it is right."""
+    """Run every check on one snapshot of the database; sound books have no finding."""
     findings: list[Finding] = []
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")

@@ -1,0 +1,67 @@
+"""A private PostgreSQL for the run, a fresh database for each test that asks for one."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from billing_core import stack
+from billing_core.db.connect import Connection, connect
+from billing_core.migrations import migrate
+from billing_core.services.partitions import ensure_partitions
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[stack.Postgres]:
+    """A private PostgreSQL cluster, ended with the run."""
+    with stack.scratch_var() as var, stack.start_postgres_only(var) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres: stack.Postgres) -> str:
+    """A migrated database that each test's own is copied from."""
+    with psycopg.connect(postgres.url, autocommit=True) as admin:
+        admin.execute("CREATE DATABASE khata_template")
+    url = _with_database(postgres.url, "khata_template")
+    migrate(url)
+    with connect(url, application="tests") as conn:
+        conn.execute(
+            "INSERT INTO installation (currency, zone) VALUES ('BDT', 'Asia/Dhaka')"
+        )
+        ensure_partitions(conn, datetime.now(UTC))
+    return "khata_template"
+
+
+@pytest.fixture
+def database_url(postgres: stack.Postgres, template_database: str) -> Iterator[str]:
+    """The address of a migrated, empty database of this test's own."""
+    name = f"khata_test_{next(_numbers)}"
+    with psycopg.connect(postgres.url, autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template_database)
+            )
+        )
+        yield _with_database(postgres.url, name)
+        admin.execute(
+            sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+        )
+
+
+@pytest.fixture
+def conn(database_url: str) -> Iterator[Connection]:
+    """A connection to this test's own database."""
+    with connect(database_url, application="tests") as connection:
+        yield connection
+
+
+def _with_database(url: str, name: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"/{name}"))
