@@ -204,11 +204,10 @@ class CoaServer:
         self, datagram: bytes, peer: Peer, afterwards: Callable[[], None] | None
     ) -> None:
         def send() -> None:
-            if self._closing.is_set():
-                return
             try:
                 self._socket.sendto(datagram, peer)
             except OSError as error:
+                # Switched off meanwhile, or no way back.
                 log.info("coa.reply_failed", extra={"reason": str(error)})
             if afterwards is not None:
                 afterwards()

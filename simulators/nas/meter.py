@@ -71,24 +71,35 @@ class Meter:
         if limits.idle_timeout_seconds is not None and not (self.up or self.down):
             ends = self.idle_since_us + limits.idle_timeout_seconds * MICRO
             moments.append((ends, "Idle-Timeout"))
-        for octets_max, used_micro, rate in (
-            (limits.input_octets_max, self.input_micro, self.up),
-            (limits.output_octets_max, self.output_micro, self.down),
-            (
-                limits.total_octets_max,
-                self.input_micro + self.output_micro,
-                self.up + self.down,
-            ),
+        input_counter = (self.input_micro, self.up)
+        output_counter = (self.output_micro, self.down)
+        for octets_max, counters in (
+            (limits.input_octets_max, (input_counter,)),
+            (limits.output_octets_max, (output_counter,)),
+            (limits.total_octets_max, (input_counter, output_counter)),
         ):
-            if octets_max is None:
-                continue
-            left_micro = octets_max * MICRO - used_micro
-            if left_micro <= 0:
-                moments.append((self.at_us, "Session-Timeout"))
-            elif rate:
-                ends = self.at_us + -(-left_micro // rate)
-                moments.append((ends, "Session-Timeout"))
+            ends_us = None if octets_max is None else self._reach(octets_max, counters)
+            if ends_us is not None:
+                moments.append((ends_us, "Session-Timeout"))
         return min(moments, default=None)
+
+    def _reach(
+        self, octets_max: int, counters: tuple[tuple[int, int], ...]
+    ) -> int | None:
+        """Return when counters, each so far and its rate, add up to whole octets."""
+        used_micro = sum(used for used, _ in counters)
+        rate = sum(rate for _, rate in counters)
+        # Parts of an octet in both directions may add up to one that is not reported
+        # yet; an octet later it is.
+        for goal in (octets_max, octets_max + 1):
+            left_micro = max(0, goal * MICRO - used_micro)
+            if left_micro and not rate:
+                return None
+            elapsed = -(-left_micro // rate) if left_micro else 0
+            whole = sum((used + each * elapsed) // MICRO for used, each in counters)
+            if whole >= octets_max:
+                return self.at_us + elapsed
+        return None
 
 
 def shaped(up: int, down: int, rate_limit: str | None) -> tuple[int, int]:

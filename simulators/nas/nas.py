@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Final, Self
 
@@ -83,7 +83,10 @@ class SimulatedNas:
         self._background = ThreadPoolExecutor(
             max_workers=4, thread_name_prefix=f"simulated-nas-{address}"
         )
-        self._pending: set[Future[None]] = set()
+        # What Disconnects and CoAs have left to do.
+        self._owed_count = 0
+        self._all_done = threading.Condition(self._lock)
+        self._is_off = False
         self._host = SessionHost(
             self.identity,
             quirks,
@@ -265,13 +268,15 @@ class SimulatedNas:
 
     def flush(self) -> None:
         """Wait until pending Stops are sent, then send what the weather held back."""
-        wait(self._pending_now())
+        self._wait_for_owed(None)
         self._sender.release_held()
 
     def close(self) -> None:
         """Switch the NAS off; Stops on their way get a few seconds."""
         self._coa.close()
-        wait(self._pending_now(), timeout=_DRAIN_SECONDS)
+        self._wait_for_owed(_DRAIN_SECONDS)
+        with self._lock:
+            self._is_off = True
         self._sender.give_up()
         self._background.shutdown()
 
@@ -310,34 +315,41 @@ class SimulatedNas:
                     for session in verdict.sessions
                     if behaviour.ends_session and session.end("Admin-Reset")
                 ]
-                return Decision("ACK", None, lambda: self._report_ends(ended))
+                reports = [session.report_end for session in ended]
+                return Decision("ACK", None, self._owe(reports))
             for session in verdict.sessions:
                 session.change_limits(read_limits(attributes, session.limits))
         # A limit may lie in the past now.
-        return Decision("ACK", None, lambda: self._later(lambda: self.advance(0)))
+        return Decision("ACK", None, self._owe([lambda: self.advance(0)]))
 
-    def _report_ends(self, sessions: list[NasSession]) -> None:
-        for session in sessions:
-            self._later(session.report_end)
+    def _owe(self, tasks: Sequence[Callable[[], object]]) -> Callable[[], None]:
+        """Note what is to be done, and return what sets it going in the background.
 
-    def _later(self, task: Callable[[], object]) -> None:
-        """Do it in the background: the CoA port must go on answering."""
-
-        def run() -> None:
-            task()
-
-        future = self._background.submit(run)
+        It is owed from now on, so that `flush` waits for it, but begins only when the
+        answer has left; and the CoA port goes on answering meanwhile.
+        """
         with self._lock:
-            self._pending.add(future)
-        future.add_done_callback(self._done)
+            self._owed_count += len(tasks)
 
-    def _done(self, future: Future[None]) -> None:
-        with self._lock:
-            self._pending.discard(future)
+        def run(task: Callable[[], object]) -> None:
+            try:
+                task()
+            finally:
+                with self._all_done:
+                    self._owed_count -= 1
+                    self._all_done.notify_all()
 
-    def _pending_now(self) -> list[Future[None]]:
-        with self._lock:
-            return list(self._pending)
+        def begin() -> None:
+            with self._lock:
+                if not self._is_off:
+                    for task in tasks:
+                        self._background.submit(run, task)
+
+        return begin
+
+    def _wait_for_owed(self, timeout_seconds: float | None) -> None:
+        with self._all_done:
+            self._all_done.wait_for(lambda: self._owed_count == 0, timeout_seconds)
 
     def _end_all(self) -> None:
         for session in self.sessions:
