@@ -60,7 +60,7 @@ def load_settings(
 
 
 def find_config(environ: Mapping[str, str], directory: Path) -> Path | None:
-    """Name the khata.toml in force: KHATA_CONFIG, else var/ upwards from here.
+    """Name the khata.toml in force: KHATA_CONFIG, KHATA_VAR's, var/ upwards from here.
 
     Last comes the var/ of the checkout that this code is part of.
     """
@@ -69,6 +69,9 @@ def find_config(environ: Mapping[str, str], directory: Path) -> Path | None:
         if not path.is_file():
             raise SettingsError(f"KHATA_CONFIG={named}: there is no such file.")
         return path
+    if var := environ.get("KHATA_VAR"):
+        inside = Path(var) / CONFIG_NAME
+        return inside if inside.is_file() else None
     checkout = Path(__file__).resolve().parents[1]
     for place in (directory, *directory.parents, checkout):
         candidate = place / "var" / CONFIG_NAME

@@ -60,6 +60,13 @@ def test_the_file_is_found_from_a_directory_below(tmp_path: Path) -> None:
     assert load_settings({}, below).var_dir == tmp_path / "var"
 
 
+def test_the_file_of_a_named_var_is_found(tmp_path: Path) -> None:
+    in_file(tmp_path, TOML)
+    settings = load_settings({"KHATA_VAR": str(tmp_path)}, Path("/"))
+    assert settings.var_dir == tmp_path
+    assert settings.currency == "BDT"
+
+
 @pytest.mark.parametrize("name", sorted(WHOLE))
 def test_a_missing_setting_names_itself(name: str, tmp_path: Path) -> None:
     environ = {**WHOLE, **in_file(tmp_path, "")}
