@@ -182,4 +182,4 @@ def id_of(conn: Connection, username: str) -> int:
 
 def rows(conn: Connection, query: str, *values: Any) -> list[tuple[Any, ...]]:
     """Return the rows of a query."""
-    return conn.execute(query, values).fetchall()  # type: ignore[arg-type]
+    return conn.execute(query, values).fetchall()

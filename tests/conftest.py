@@ -1,4 +1,4 @@
-"""A private PostgreSQL for the run, a fresh database for each test that asks for one."""
+"""A private PostgreSQL for the run, and a fresh database for each test that asks."""
 
 import itertools
 from collections.abc import Iterator

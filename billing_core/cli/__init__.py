@@ -22,7 +22,9 @@ COMMANDS = {
     "audit": "billing_core.cli.run:audit",
     "worker": "billing_core.cli.run:worker",
     "scheduler": "billing_core.cli.run:scheduler",
+    "web": "billing_core.cli.run:web",
     "db": "billing_core.cli.run:db",
+    "demo": "simulators.demo:demo",
 }
 
 

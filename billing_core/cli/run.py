@@ -1,6 +1,8 @@
 """`khata audit`, `worker`, `scheduler`, `web`, `db`: what machines run."""
 
 import logging
+import os
+import sys
 
 import click
 
@@ -48,6 +50,26 @@ def scheduler() -> None:
     settings = read_settings()
     _log_to_stderr(settings.log_level)
     run_scheduler(settings)
+
+
+@click.command()
+def web() -> None:
+    """Serve the web pages (gunicorn); until SIGTERM."""
+    settings = read_settings()
+    os.execv(  # noqa: S606 - gunicorn takes this process's place
+        sys.executable,
+        [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "web:create_app()",
+            f"--bind={settings.web_host}:{settings.web_port}",
+            "--workers=2",
+            "--threads=4",
+            # Heartbeat files belong where nothing waits for a disk.
+            "--worker-tmp-dir=/dev/shm",
+        ],
+    )
 
 
 @click.group()

@@ -162,12 +162,12 @@ def request_for(item: OutboxItem, nas: NasTraits) -> CoaRequest | None:
         return CoaRequest("disconnect", identification)
     limits = coa_limits(
         nas.vendor,
-        limit_seconds=item.attributes.get("limit_seconds"),
+        session_timeout_seconds=item.attributes.get("session_timeout_seconds"),
         limit_octets=item.attributes.get("limit_octets"),
     )
     if limits is None:
         return None
-    return CoaRequest("coa", (*identification, *limits))
+    return CoaRequest("coa", (*identification, *limits.items()))
 
 
 def _identification(
