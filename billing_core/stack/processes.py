@@ -106,6 +106,8 @@ def server_environment(around: Surroundings) -> dict[str, str]:
     return {
         **BASE_ENVIRONMENT,
         "KHATA_CONFIG": str(around.layout.config),
+        # gunicorn keeps a socket in its user's home: not in that of the real one.
+        "HOME": str(around.layout.freeradius_run),
         "KHATA_WEB_PORT": str(around.ports["web"]),
         # Their user may not write beside the code, and need not.
         "PYTHONDONTWRITEBYTECODE": "1",
