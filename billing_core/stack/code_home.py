@@ -4,6 +4,7 @@ Root's checkout often stands where nobody else may enter, as /root does. The ser
 not run as root; so their code is then linked, and var is kept, below /var/lib/khata.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -56,11 +57,13 @@ def reachable_code_home(server: Identity) -> CodeHome:
         Path(os.path.realpath(sys.executable)),
     )
     home.mkdir(parents=True, exist_ok=True)
-    _mirror(own.site_packages, linked.site_packages, server)
     linked.code.mkdir(exist_ok=True)
-    for part in CODE_PARTS:
-        if (own.code / part).is_dir():
-            _mirror(own.code / part, linked.code / part, server)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # stacks of one checkout may start at once
+        _mirror(own.site_packages, linked.site_packages, server)
+        for part in CODE_PARTS:
+            if (own.code / part).is_dir():
+                _mirror(own.code / part, linked.code / part, server)
     return linked
 
 
@@ -98,7 +101,15 @@ def _home() -> Path:
 
 
 def _mirror(source: Path, target: Path, server: Identity) -> None:
-    """Link a tree anew, so that the servers see today's code; no space is taken."""
+    """Link a tree anew if it changed: the servers see today's code; no space is taken.
+
+    An unchanged one is left alone, since servers of another stack may be reading it.
+    """
+    stamp = target.with_name(target.name + ".stamp")
+    seen = _fingerprint(source)
+    if target.is_dir() and stamp.exists() and stamp.read_text("ascii") == seen:
+        return
+    stamp.unlink(missing_ok=True)
     fresh = target.with_name(target.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(
@@ -113,6 +124,20 @@ def _mirror(source: Path, target: Path, server: Identity) -> None:
         os.chmod(directory, 0o750)
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
+    stamp.write_text(seen, encoding="ascii")
+
+
+def _fingerprint(tree: Path) -> str:
+    """Sum up names, sizes and times of all files of a tree."""
+    digest = hashlib.sha256()
+    for directory, names, files in os.walk(tree):
+        names[:] = sorted(name for name in names if name != "__pycache__")
+        for file in sorted(files):
+            path = os.path.join(directory, file)
+            status = os.lstat(path)
+            digest.update(os.fsencode(path))
+            digest.update(f"{status.st_size} {status.st_mtime_ns} ".encode("ascii"))
+    return digest.hexdigest()
 
 
 def _link(source: str, target: str) -> None:
