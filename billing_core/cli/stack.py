@@ -22,7 +22,7 @@ from billing_core.stack.status import stack_status
 PORT = click.IntRange(1, 65535)
 
 
-def _chosen_var() -> Path | None:
+def chosen_var() -> Path | None:
     """Return the var directory that KHATA_VAR or KHATA_CONFIG names, if one does."""
     if named := os.environ.get("KHATA_VAR"):
         return Path(named).absolute()
@@ -32,7 +32,7 @@ def _chosen_var() -> Path | None:
 
 
 def _var() -> Path:
-    return _chosen_var() or REPOSITORY / "var"
+    return chosen_var() or REPOSITORY / "var"
 
 
 @click.command()
@@ -83,7 +83,7 @@ def up(
         "postgres": postgres_port,
     }
     around, supervisor = bring_up(
-        _chosen_var(),
+        chosen_var(),
         fixed_ports={name: port for name, port in ports.items() if port},
         say=lambda line: click.echo(line, err=True),
         foreground=foreground,

@@ -138,3 +138,10 @@ def list_nas(conn: Connection) -> list[NasTraits]:
 def read_nas_traits(conn: Connection) -> dict[int, NasTraits]:
     """Return every NAS by its id."""
     return {nas.nas_id: nas for nas in list_nas(conn)}
+
+
+def set_coa_port(conn: Connection, name: str, coa_port: int | None) -> None:
+    """Say where a NAS takes CoA from now on; None = nowhere."""
+    found = conn.execute(_QUERIES["set_coa_port"], {"name": name, "coa_port": coa_port})
+    if found.rowcount != 1:
+        raise UnknownNasError(name)

@@ -1,6 +1,7 @@
 """How the installation is doing."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
@@ -28,6 +29,5 @@ def read_overview(conn: Connection) -> Overview:
     row = conn.execute(_QUERIES["read_overview"]).fetchone()
     assert row is not None  # noqa: S101 - a SELECT without FROM gives one row
     rejects = conn.execute(_QUERIES["rejects_last_hour"]).fetchall()
-    return Overview(
-        *row, rejects_last_hour=tuple((reason, count) for reason, count in rejects)
-    )
+    fields: tuple[Any, ...] = (*row, tuple(rejects))
+    return Overview(*fields)

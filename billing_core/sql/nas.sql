@@ -15,3 +15,7 @@ SELECT nas_id, name, host(address) AS address, secret, vendor, host(coa_address)
        coa_secret, accepts_coa, coa_event_timestamp, coa_message_authenticator, coa_identification,
        octets_swapped, interim_interval_seconds
   FROM nas ORDER BY nas_id
+
+-- set_coa_port --
+-- Where a NAS takes CoA from now on.
+UPDATE nas SET coa_port = %(coa_port)s WHERE name = %(name)s

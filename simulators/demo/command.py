@@ -1,0 +1,39 @@
+"""`khata demo`: run the steps, show the table, leave the stack up."""
+
+import click
+from rich.console import Console
+
+from billing_core.cli.stack import chosen_var
+from billing_core.stack import Stack
+from billing_core.stack.lifecycle import bring_up
+from simulators.demo import steps
+from simulators.demo.report import Report
+from simulators.demo.scene import set_the_scene
+
+
+@click.command()
+def demo() -> None:
+    """Run the main job end to end with real packets; exit 1 if any step is not true.
+
+    The stack stays up afterwards. The NAS is simulated; everything else is real.
+    """
+    console = Console(width=110, highlight=False)
+    console.print("[bold]Khata demo[/bold] (the NAS is [bold]simulated[/bold])")
+    around, _ = bring_up(chosen_var(), fixed_ports={}, say=lambda s: console.print(s))
+    stack = Stack(around, None)
+    report = Report(console)
+    with set_the_scene(stack) as scene:
+        steps.pppoe_login(scene, report)
+        steps.refusals(scene, report)
+        user = steps.hotspot_runs_dry(scene, report)
+        steps.back_after_top_up(scene, report, user)
+        steps.database_restart(scene, report)
+        steps.books(scene, report)
+    report.show()
+    console.print(f"Web pages: {stack.web_url}")
+    console.print(
+        f"Admin: {stack.admin_username}, password in {stack.admin_password_file}"
+    )
+    console.print("The stack stays up; stop it with: make down")
+    if not report.is_true:
+        raise SystemExit(1)
