@@ -1,0 +1,124 @@
+"""What FreeRADIUS calls, and the only place that knows FreeRADIUS.
+
+authorize: parse, ask the database, decide, encode. Its answer carries the clear
+password, so that FreeRADIUS itself checks PAP, CHAP, MS-CHAPv2 or EAP. A refusal
+carries it too: its reason is told only to who knows the password. FAIL means "could not
+decide"; what happens then is the policy in freeradius/config, never Python's.
+"""
+
+import ctypes
+import os
+import time
+from datetime import UTC, date, datetime
+
+import radiusd
+
+from billing_core.decisions import Reject, RejectReason, decide_access
+from billing_core.passwords import open_password
+from billing_core.service_days import day_bounds, service_date
+from billing_core.settings import Settings, load_settings
+from radius_module.access_database import AccessDatabase, DatabaseAwayError
+from radius_module.attributes import MalformedRequestError, parse_access_request
+from radius_module.grants import grant_words
+from radius_module.replies import REJECT_MESSAGES, Pairs, encode_accept, encode_text
+
+Answer = int | tuple[int, Pairs, Pairs]
+
+# rlm_python3 hands back every value as empty in these (radius.md §0.4).
+_BROKEN_VERSIONS = ("3.2.9", "3.2.10")
+_LOG_AGAIN_SECONDS = 10.0
+
+
+class _Server:
+    """What the module keeps between calls."""
+
+    settings: Settings
+    database: AccessDatabase
+    #: The service day in force, and the Unix seconds it starts and ends.
+    today: date = date.min
+    day_start = day_end = 0.0
+    log_again_at = 0.0
+
+
+def instantiate(_: object) -> int:
+    """Read the settings; the database is connected when the first login comes."""
+    version = _server_version()
+    if version in _BROKEN_VERSIONS:
+        _log(radiusd.L_ERR, f"FreeRADIUS {version} loses what Python answers: upgrade")
+        return -1
+    settings_file = radiusd.config.get("settings_file")
+    named = {"KHATA_CONFIG": settings_file} if settings_file else {}
+    _Server.settings = load_settings({**os.environ, **named})
+    _Server.database = AccessDatabase(_Server.settings.database_url)
+    return 0
+
+
+def authorize(pairs: tuple[tuple[str, str], ...] | None) -> Answer:
+    """Decide a login."""
+    now = time.time()
+    if not _Server.day_start <= now < _Server.day_end:
+        _begin_day(now)
+    try:
+        request = parse_access_request(pairs or ())
+        state = _Server.database.load_access_state(request, _Server.today)
+    except MalformedRequestError:
+        return radiusd.RLM_MODULE_NOTFOUND, (), _reject(RejectReason.MALFORMED)
+    except DatabaseAwayError as error:
+        _log_away(now, error)
+        return int(radiusd.RLM_MODULE_FAIL)
+    if state is None:
+        return radiusd.RLM_MODULE_NOTFOUND, (), _reject(RejectReason.UNKNOWN_CUSTOMER)
+    settings = _Server.settings
+    control: Pairs = (
+        encode_text(
+            "Cleartext-Password",
+            open_password(settings.secret_key, state.password_sealed),
+        ),
+        ("Khata-Customer-Id", ":=", str(state.customer_id)),
+    )
+    decision = decide_access(state, request, int(now), _Server.today, settings.zone)
+    if isinstance(decision, Reject):
+        return radiusd.RLM_MODULE_OK, (), control + _reject(decision.reason)
+    control += (("Khata-Grant", ":=", grant_words(state, request, decision)),)
+    return radiusd.RLM_MODULE_OK, encode_accept(state, decision), control
+
+
+def detach() -> int:
+    """Close the database connection."""
+    _Server.database.close()
+    return 0
+
+
+def _reject(reason: RejectReason) -> Pairs:
+    return (
+        ("Khata-Reject-Reason", ":=", reason.value),
+        encode_text("Khata-Reject-Message", REJECT_MESSAGES[reason]),
+    )
+
+
+def _begin_day(now: float) -> None:
+    zone = _Server.settings.zone
+    _Server.today = service_date(datetime.fromtimestamp(now, UTC), zone)
+    start, end = day_bounds(_Server.today, zone)
+    _Server.day_start, _Server.day_end = start.timestamp(), end.timestamp()
+
+
+def _log_away(now: float, error: DatabaseAwayError) -> None:
+    """Log it, but not for each login of a storm."""
+    if now >= _Server.log_again_at:
+        _Server.log_again_at = now + _LOG_AGAIN_SECONDS
+        _log(radiusd.L_ERR, f"khata: could not decide: {error}")
+
+
+def _log(level: int, text: str) -> None:
+    # One line, whatever is in it: no entry may be forged.
+    radiusd.radlog(level, " ".join(text.split()))
+
+
+def _server_version() -> str:
+    """Ask the process that we are in; rlm_python3 does not tell its version."""
+    try:
+        found = ctypes.c_char_p.in_dll(ctypes.CDLL(None), "radiusd_version_short")
+    except ValueError:
+        return ""
+    return (found.value or b"").decode("ascii", "replace")

@@ -1,0 +1,161 @@
+"""Turn the rows of authorization.sql, text as libpq gives it, into records; pure.
+
+psycopg's own row factories would do this too, at several times the cost.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from billing_core.decisions import (
+    AccessState,
+    Package,
+    RunningSession,
+    Subscription,
+)
+from billing_core.service_days import DayPrice
+from billing_core.tariff import Tariff
+
+Value = bytes | None
+Row = Sequence[Value]
+#: A package's id and the version of its row (xmin): changes whenever the row does.
+Version = tuple[Value, Value]
+
+_SECONDS_A_DAY = 86_400
+
+
+class RowError(ValueError):
+    """The database holds what cannot be there."""
+
+
+def version_of(row: Row) -> Version:
+    """Tell which version of which package a row of either query speaks of."""
+    return row[0], row[1]
+
+
+def state_of(row: Row, package: Package) -> AccessState:
+    """Read a row of load_access_state."""
+    (
+        _,
+        _,
+        customer_id,
+        status,
+        password_sealed,
+        framed_ip,
+        mac_binding,
+        sessions_allowed,
+        available,
+        vendor,
+        interim_interval_seconds,
+        subscription_id,
+        subscription_state,
+        valid_until,
+        seconds_left,
+        octets_left,
+        day_is_charged,
+        running,
+        session_id,
+    ) = row
+    if (
+        customer_id is None
+        or status is None
+        or password_sealed is None
+        or available is None
+        or session_id is None
+    ):
+        raise RowError("a customer is incomplete")
+    subscription = None
+    if subscription_id is not None:
+        subscription = Subscription(
+            int(subscription_id),
+            subscription_state == b"waiting",
+            None if valid_until is None else _epoch(valid_until),
+            None if seconds_left is None else int(seconds_left),
+            None if octets_left is None else int(octets_left),
+        )
+    return AccessState(
+        int(customer_id),
+        status.decode(),
+        bytes.fromhex(password_sealed[2:].decode()),
+        None if framed_ip is None else framed_ip.decode(),
+        None if mac_binding is None else mac_binding.decode(),
+        None if sessions_allowed is None else int(sessions_allowed),
+        Decimal(available.decode()),
+        package,
+        None if vendor is None else vendor.decode(),
+        None if interim_interval_seconds is None else int(interim_interval_seconds),
+        subscription,
+        day_is_charged == b"t",
+        () if running is None or running == b"{}" else _running(running),
+        int(session_id),
+    )
+
+
+def package_of(row: Row) -> Package:
+    """Read a row of load_package."""
+    texts = [None if value is None else value.decode() for value in row]
+    package_id, _, billing, sessions_allowed, validity_seconds, *rest = texts
+    rate_up, rate_down, framed_pool, interim, idle, price, *prices = rest
+    if package_id is None or billing is None or sessions_allowed is None:
+        raise RowError("a package is incomplete")
+    validity = _integer(validity_seconds)
+    vat_percent, vat_inclusive = Decimal(prices[-2] or 0), prices[-1] == "t"
+    day_price = tariff = None
+    if billing == "daily":
+        days = (validity or 0) // _SECONDS_A_DAY
+        day_price = DayPrice(Decimal(price or 0), days, vat_percent, vat_inclusive)
+    elif billing == "per_session":
+        tariff = _tariff(prices, vat_percent, vat_inclusive=vat_inclusive)
+    return Package(
+        int(package_id),
+        billing,
+        int(sessions_allowed),
+        validity_seconds=validity,
+        rate_up_bps=_integer(rate_up),
+        rate_down_bps=_integer(rate_down),
+        framed_pool=framed_pool,
+        interim_interval_seconds=_integer(interim),
+        idle_timeout_seconds=_integer(idle),
+        day_price=day_price,
+        tariff=tariff,
+    )
+
+
+def _tariff(
+    prices: Sequence[str | None], vat_percent: Decimal, *, vat_inclusive: bool
+) -> Tariff:
+    setup, per_minute, per_mb, seconds, octets, minimum, free, *_ = prices
+    return Tariff(
+        setup_fee=Decimal(setup or 0),
+        price_per_minute=Decimal(per_minute or 0),
+        price_per_mb=Decimal(per_mb or 0),
+        increment_seconds=_integer(seconds) or 1,
+        increment_octets=_integer(octets) or 1,
+        minimum_charge=Decimal(minimum or 0),
+        free_seconds=_integer(free) or 0,
+        vat_percent=vat_percent,
+        vat_inclusive=vat_inclusive,
+    )
+
+
+def _running(array: bytes) -> tuple[RunningSession, ...]:
+    """Read an array of texts of four words, like {"t 0 0 1.50","f 60 0 0"}."""
+    sessions = []
+    for element in array[1:-1].decode().split(","):
+        superseded, seconds, octets, held = element.strip('"').split()
+        sessions.append(
+            RunningSession(superseded == "t", int(seconds), int(octets), Decimal(held))
+        )
+    return tuple(sessions)
+
+
+def _epoch(timestamp: bytes) -> int | None:
+    """Read a timestamptz in UTC; infinity is no end."""
+    text = timestamp.decode()
+    if text == "infinity":
+        return None
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+def _integer(text: str | None) -> int | None:
+    return None if text is None else int(text)
