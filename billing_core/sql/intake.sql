@@ -34,7 +34,9 @@ INSERT INTO acct_event (
     class_value, event_epoch, delay_seconds, session_seconds, input_octets, output_octets, input_gigawords,
     output_gigawords, terminate_cause, nas_ip, nas_identifier, nas_port_id, calling_station_id,
     called_station_id, framed_ip, framed_ipv6)
-SELECT customer_id, received_at, intake_id, session_id, nas_id, status_type, username, acct_session_id,
+SELECT customer_id, received_at, intake_id, session_id, nas_id, status_type,
+       -- In clear, so that people find it; the rest stays as it came.
+       CASE WHEN position('=' IN username) = 0 THEN username ELSE unescape_radius(username) END, acct_session_id,
        class_value, event_epoch, delay_seconds, session_seconds, input_octets, output_octets, input_gigawords,
        output_gigawords, terminate_cause, nas_ip, nas_identifier, nas_port_id, calling_station_id,
        called_station_id, framed_ip, framed_ipv6
