@@ -202,9 +202,7 @@ def _open_unknown(
     of_customer: dict[int, list[AcctSession]] = defaultdict(list)
     for event in sorted(orphans, key=in_order):
         customer = packages[event.customer_id or NOBODY]
-        session = find_session(
-            of_customer[customer.customer_id], event, loosely=True
-        )
+        session = find_session(of_customer[customer.customer_id], event, loosely=True)
         if session is None:
             session = _new_session(event, customer, next(ids))
             of_customer[customer.customer_id].append(session)

@@ -1,12 +1,16 @@
 """What more money or a new package means to sessions that are running."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from billing_core.accounting import AcctSession
 from billing_core.db import outbox
+from billing_core.db.closing import read_day_prices, read_days_charged
 from billing_core.db.connect import Connection
+from billing_core.db.installation import read_zone
 from billing_core.db.nas import read_nas_traits
-from billing_core.services.rating import load_batch, rate_and_write
+from billing_core.decisions import day_backstop_epoch
+from billing_core.service_days import covered_until, service_date
+from billing_core.services.rating import Batch, load_batch, rate_and_write
 
 
 def extend_running(conn: Connection, customer_id: int, now: datetime) -> None:
@@ -26,6 +30,7 @@ def extend_running(conn: Connection, customer_id: int, now: datetime) -> None:
     traits = read_nas_traits(conn)
     outbox.cancel_disconnects(conn, customer_id, [s.session_id for s in running])
     limits_before = {s.session_id: _limits(s) for s in running}
+    backstops = _day_backstops(conn, batch, now)
     for session in running:
         nas = traits.get(session.nas_id)
         session.nas_limits_octets = nas is not None and nas.limits_octets
@@ -33,19 +38,56 @@ def extend_running(conn: Connection, customer_id: int, now: datetime) -> None:
         session.disconnect_requested_at = None
     rate_and_write(conn, batch, now)
     for session in running:
+        ends_at = backstops.get(session.session_id, session.cut_at)
         changed = _limits(session) != limits_before[session.session_id]
         nas = traits.get(session.nas_id)
-        if changed and nas is not None and nas.accepts_coa:
+        if nas is None or not nas.accepts_coa or session.disconnect_requested_at:
+            continue
+        if changed or session.session_id in backstops:
             outbox.enqueue_coa(
                 conn,
                 session,
                 "LIMITS_CHANGED",
                 {
-                    "limit_seconds": session.limit_seconds,
+                    "session_timeout_seconds": _timeout(session, ends_at),
                     "limit_octets": session.limit_octets,
                 },
             )
 
 
-def _limits(session: AcctSession) -> tuple[int | None, int | None]:
-    return session.limit_seconds, session.limit_octets
+def _limits(session: AcctSession) -> tuple[object, ...]:
+    return session.limit_seconds, session.limit_octets, session.cut_at
+
+
+def _timeout(session: AcctSession, ends_at: datetime | None) -> int | None:
+    """Return Session-Timeout as a CoA tells it: counted from the session's start."""
+    if ends_at is None:
+        return None
+    return max(int((ends_at - session.started_at).total_seconds()), 1)
+
+
+def _day_backstops(
+    conn: Connection, batch: Batch, now: datetime
+) -> dict[int, datetime]:
+    """Return when a NAS is to end each daily session by itself, now that money came."""
+    sessions = [s for many in batch.running.values() for s in many]
+    prices = read_day_prices(conn, {s.package_id for s in sessions})
+    if not prices:
+        return {}
+    zone = read_zone(conn)
+    today = service_date(now, zone)
+    charged = read_days_charged(conn, batch.wallets, today)
+    ends: dict[int, datetime] = {}
+    for session in sessions:
+        if session.package_id not in prices:
+            continue
+        _, price = prices[session.package_id]
+        customer_id = session.customer_id
+        available = batch.wallets[customer_id].available
+        last_day = covered_until(
+            available, price, today, today_is_charged=customer_id in charged
+        )
+        if last_day is not None:
+            epoch = day_backstop_epoch(customer_id, last_day, zone)
+            ends[session.session_id] = datetime.fromtimestamp(epoch, UTC)
+    return ends
