@@ -1,6 +1,7 @@
 """A simulated NAS: it logs customers in, accounts for them and obeys CoA."""
 
-import random
+import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,9 @@ from simulators.nas.options import CoaBehaviour, Flavour, Quirks, Retry, Weather
 from simulators.nas.session import NasSession, SessionHost
 from simulators.nas.wire import Address
 
+# Each boot of each NAS has its number in its Acct-Session-Ids, so that two NAS at the
+# same address in one run do not repeat one.
+_BOOTS: Final = itertools.count(int.from_bytes(os.urandom(2)))
 _DRAIN_SECONDS: Final = 5.0
 _TICK_SECONDS: Final = 0.05
 
@@ -78,8 +82,7 @@ class SimulatedNas:
         self._advancing = threading.RLock()
         self._sessions: dict[NasSession, None] = {}
         self._lines = 0
-        # Changes with every boot, as RouterOS's does, so that ids do not repeat.
-        self._boot = random.randrange(1 << 12)
+        self._boot = next(_BOOTS)
         self._background = ThreadPoolExecutor(
             max_workers=4, thread_name_prefix=f"simulated-nas-{address}"
         )
@@ -248,7 +251,7 @@ class SimulatedNas:
     def reboot(self) -> AcctDelivery:
         """Lose all sessions without a word, then come back with Accounting-On."""
         self._end_all()
-        self._boot += 1
+        self._boot = next(_BOOTS)
         return self.accounting_on()
 
     def send_accounting(self, attributes: Sequence[tuple[str, Value]]) -> AcctDelivery:

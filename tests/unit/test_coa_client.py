@@ -62,12 +62,18 @@ def raw_nas():
 def with_nas(play, **client_options):
     """Run a play with a client and one NAS."""
 
+    mishaps = []
+
     async def run():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, mishap: mishaps.append(mishap))
         with raw_nas() as nas:
             async with CoaClient(**client_options) as client:
                 return await play(client, nas)
 
-    return asyncio.run(run())
+    result = asyncio.run(run())
+    assert mishaps == []
+    return result
 
 
 async def sending(client, target, request=DISCONNECT):
@@ -117,7 +123,8 @@ def test_a_repeat_has_the_same_identifier_and_the_same_bytes():
 
     first, first_peer, second, peer, result = with_nas(play, **QUICK)
     assert (first, first_peer) == (second, peer)
-    assert (result.outcome, result.attempts) == (CoaOutcome.ACK, 2)
+    assert result.outcome is CoaOutcome.ACK
+    assert result.attempts >= 2
 
 
 def test_silence_ends_as_timeout_after_the_attempts():
@@ -218,8 +225,9 @@ def test_a_nas_that_comes_back_between_repeats_is_reached():
             back.answer(request, peer)
             return await task
 
-    result = with_nas(play, attempts=3, first_timeout_seconds=0.2)
-    assert (result.outcome, result.attempts) == (CoaOutcome.ACK, 2)
+    result = with_nas(play, attempts=5, first_timeout_seconds=0.2)
+    assert result.outcome is CoaOutcome.ACK
+    assert result.attempts >= 2
 
 
 def test_requests_that_follow_a_refused_one_on_its_socket_are_sent():
@@ -393,6 +401,44 @@ def test_a_wait_cancelled_as_its_turn_came_passes_the_turn_on():
         return channel.key
 
     assert asyncio.run(play()) == ("127.0.0.3", 9, None)
+
+
+def test_a_datagram_sent_when_an_earlier_one_was_refused_leaves_all_the_same():
+    loop = asyncio.new_event_loop()
+    with (
+        raw_nas() as gone,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as back,
+    ):
+        address = gone.sock.getsockname()
+        gone.sock.close()
+        sock.connect(address)
+        channel = Channel((*address, None), sock, loop)
+        channel.transmit(b"refused")
+        back.bind(address)
+        back.settimeout(5)
+        channel.transmit(b"sent")
+        assert back.recv(100) == b"sent"
+    loop.close()
+
+
+def test_identifiers_given_back_are_used_again():
+    async def play():
+        key = ("127.0.0.1", 9, None)
+        pool = ChannelPool(1)
+        # One is out all the time, so that the socket cannot be replaced.
+        _, held = await pool.take(key)
+        seen = set()
+        for _ in range(1000):
+            taken = pool.take(key)
+            channel, identifier = await asyncio.wait_for(taken, timeout=10)
+            seen.add(identifier)
+            pool.give_back(channel, identifier)
+        pool.close()
+        return held, seen
+
+    held, seen = asyncio.run(play())
+    assert seen == set(range(256)) - {held}
 
 
 def test_idle_sockets_are_closed(monkeypatch):

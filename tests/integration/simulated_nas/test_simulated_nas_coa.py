@@ -200,10 +200,10 @@ def test_a_late_answer_is_taken_and_the_repeat_is_not_acted_on_again(nas, sessio
     nas.coa_behaviour = CoaBehaviour(delay_seconds=0.3)
     result = ask(nas, "disconnect", by_id(session), attempts=3)
     assert result.outcome is CoaOutcome.ACK
-    assert result.attempts == 2
-    first, repeat = nas.coa_received
+    assert result.attempts >= 2
+    first, *repeats = nas.coa_received
     assert (first.answer, first.is_duplicate) == ("ACK", False)
-    assert (repeat.answer, repeat.is_duplicate) == ("ACK", True)
+    assert {(each.answer, each.is_duplicate) for each in repeats} == {("ACK", True)}
 
 
 def test_a_request_made_with_another_secret_is_not_answered(nas, session):
