@@ -1,7 +1,8 @@
 """Money: an exact amount in one currency, and the one place that rounds."""
 
+import re
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 
 from billing_core.errors import BillingError
 
@@ -11,6 +12,11 @@ ZERO = Decimal("0.00")
 AMOUNT_MAX = Decimal("99999999999999.99")
 
 _BANGLA_DIGITS = str.maketrans("০১২৩৪৫৬৭৮৯", "0123456789")
+# Commas group thousands (1,234,567) or lakhs (12,34,567) and nothing else: to somebody
+# whose comma is the decimal point, 12,50 would be a hundred times what was meant.
+_TYPED = re.compile(
+    r"[-+]?(?:(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3})(?:\.[0-9]*)?|\.[0-9]+)"
+)
 
 
 class AmountError(BillingError):
@@ -38,6 +44,8 @@ class Money:
         """Refuse floats and amounts finer than the minor unit."""
         if not isinstance(self.amount, Decimal):
             raise AmountError(repr(self.amount), "it must be a Decimal, never a float")
+        if not self.amount.is_finite():
+            raise AmountError(str(self.amount), "it must be finite")
         if self.amount != round_money(self.amount):
             raise AmountError(str(self.amount), "it is finer than the minor unit")
 
@@ -63,13 +71,10 @@ def parse_amount(text: str) -> Decimal:
 
     Finer amounts are refused, not rounded: rounding would change what was meant.
     """
-    plain = text.strip().translate(_BANGLA_DIGITS).replace(",", "")
-    try:
-        amount = Decimal(plain)
-    except InvalidOperation:
-        raise AmountError(text, "write it like 1,500.00") from None
-    if not amount.is_finite():
-        raise AmountError(text, "it must be finite")
+    plain = text.strip().translate(_BANGLA_DIGITS)
+    if not _TYPED.fullmatch(plain):
+        raise AmountError(text, "write it like 1,500.00")
+    amount = Decimal(plain.replace(",", ""))
     if abs(amount) > AMOUNT_MAX:
         raise AmountError(text, "it is too large")
     if amount != round_money(amount):
