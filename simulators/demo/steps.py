@@ -20,15 +20,7 @@ def pppoe_login(scene: Scene, report: Report) -> None:
     report.check("PPPoE login is answered", "accepted", _answer(login))
     report.check("rate limit, upload first", "5M/10M", login.rate_limit)
     report.check("wallet after one day of 600/30", "80.00", scene.posted(user))
-    report.check(
-        "bill of the day",
-        "20.00 paid",
-        scene.one(
-            "SELECT gross || ' ' || status FROM bill b JOIN login l USING (customer_id)"
-            " WHERE l.username = %s",
-            user,
-        ),
-    )
+    report.check("bill of the day", "20.00 paid", _bill(scene, user))
     session = scene.pppoe.start_session(login, up=20_000, down=200_000)
     scene.pppoe.advance(2 * _MINUTE)
     _folded(scene)
@@ -77,7 +69,6 @@ def hotspot_runs_dry(scene: Scene, report: Report) -> str:
     report.check("wallet after minute 3", "0.00", scene.posted(user))
     _wait(lambda: not session.is_live)
     report.check("Disconnect ended it", "Admin-Reset", session.terminate_cause)
-    _folded(scene)
     asked = (
         "SELECT {} FROM outbox o JOIN login l USING (customer_id) WHERE l.username = %s"
     )
@@ -85,15 +76,9 @@ def hotspot_runs_dry(scene: Scene, report: Report) -> str:
     report.check(
         "NAS answered the Disconnect", "ACK", scene.one(asked.format("o.outcome"), user)
     )
-    report.check(
-        "bill of the session",
-        "3.00 paid",
-        scene.one(
-            "SELECT gross || ' ' || b.status FROM bill b JOIN login l USING"
-            " (customer_id) WHERE l.username = %s",
-            user,
-        ),
-    )
+    # The NAS sends its Stop after the ACK.
+    _wait(lambda: _bill(scene, user) is not None)
+    report.check("bill of the session", "3.00 paid", _bill(scene, user))
     return user
 
 
@@ -158,6 +143,14 @@ def _last_reason(scene: Scene, username: str) -> object:
     return scene.one(
         "SELECT reason FROM access_reject WHERE username = %s"
         " ORDER BY rejected_at DESC LIMIT 1",
+        username,
+    )
+
+
+def _bill(scene: Scene, username: str) -> object:
+    return scene.one(
+        "SELECT gross || ' ' || status FROM bill b JOIN login l USING (customer_id)"
+        " WHERE l.username = %s",
         username,
     )
 
