@@ -12,7 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from billing_core.db import intake
 from billing_core.db.connect import Connection, connect
-from billing_core.services.closing import close_stale_sessions
+from billing_core.services.closing import close_stale_sessions, forget_old_rejects
 from billing_core.services.partitions import ensure_partitions
 from billing_core.settings import Settings
 from billing_core.worker.connection import keep_connected
@@ -22,6 +22,13 @@ log = logging.getLogger(__name__)
 # Advisory lock of the leader: it is gone with the connection that held it.
 _LEADER_LOCK = 0x4B484C44
 _LOOK_SECONDS = 1.0
+
+# Each job and how often it runs, in seconds.
+_JOBS: tuple[tuple[Callable[[Connection, datetime], object], int], ...] = (
+    (close_stale_sessions, 30),
+    (ensure_partitions, 6 * 3600),
+    (forget_old_rejects, 24 * 3600),
+)
 
 
 def run_scheduler(settings: Settings) -> None:
@@ -67,7 +74,7 @@ def _start_jobs(settings: Settings) -> BackgroundScheduler:
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
     now = datetime.now(UTC)
-    for job, seconds in ((close_stale_sessions, 30), (ensure_partitions, 6 * 3600)):
+    for job, seconds in _JOBS:
         scheduler.add_job(
             _run,
             "interval",

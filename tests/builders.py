@@ -11,6 +11,7 @@ from billing_core.db.customers import find_customer_id, read_customer
 from billing_core.db.nas import NewNas
 from billing_core.db.packages import NewPackage, insert_package
 from billing_core.services.accounting import FoldResult, fold_intake
+from billing_core.services.closing import close_sessions_of_restarted_nas
 from billing_core.services.customers import Registration, add_customer
 from billing_core.services.nas import add_nas
 from billing_core.services.wallets import top_up
@@ -151,6 +152,7 @@ def fold(
         total.events += done.events
         total.charges += done.charges
         total.disconnects += done.disconnects
+    close_sessions_of_restarted_nas(conn, now)
     return total
 
 

@@ -24,6 +24,31 @@ def find_running_on_nas(
     )
 
 
+def note_nas_restart(conn: Connection, nas_id: int, restarted_at: datetime) -> None:
+    """Note that a NAS restarted, so that its old sessions will be ended."""
+    conn.execute(
+        _QUERIES["note_nas_restart"], {"nas_id": nas_id, "restarted_at": restarted_at}
+    )
+
+
+def list_nas_restarts(conn: Connection) -> list[tuple[int, datetime]]:
+    """Return (nas_id, restarted_at) of NAS whose old sessions are to be ended."""
+    rows = conn.execute(_QUERIES["list_nas_restarts"]).fetchall()
+    return [(row[0], row[1]) for row in rows]
+
+
+def finish_nas_restart(conn: Connection, nas_id: int, restarted_at: datetime) -> None:
+    """Note that all sessions of before this restart are ended."""
+    conn.execute(
+        _QUERIES["finish_nas_restart"], {"nas_id": nas_id, "restarted_at": restarted_at}
+    )
+
+
+def forget_rejects(conn: Connection, before: datetime) -> int:
+    """Delete rejected logins of before; returns how many."""
+    return conn.execute(_QUERIES["forget_rejects"], {"before": before}).rowcount
+
+
 def find_stale(
     conn: Connection,
     now: datetime,

@@ -19,9 +19,9 @@ from billing_core.accounting import (
 )
 from billing_core.db import intake
 from billing_core.db import sessions as db
+from billing_core.db.closing import note_nas_restart
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.nas import read_nas_traits
-from billing_core.services.closing import close_sessions_of_nas
 from billing_core.services.rating import Batch, load_batch, rate_and_write
 from billing_core.session_matching import find_session, session_id_of_class
 
@@ -71,7 +71,7 @@ def fold_intake(
     4. find or open the session of each packet, and fold it in
     5. rate, post, hold, bill and cut: rate_and_write
     6. move the packets from the queue to history
-    7. end the sessions of NAS that restarted
+    7. note which NAS restarted: their old sessions are ended after this transaction
     """
     return in_transaction(conn, lambda: _fold_intake(conn, now, lanes, limit))
 
@@ -115,7 +115,7 @@ def _fold_intake(
     for event in events:
         if event.status_type in NAS_EVENTS:
             result.nas_restarts += 1
-            close_sessions_of_nas(conn, event.nas_id, event_time(event), now)
+            note_nas_restart(conn, event.nas_id, event_time(event))
     return result
 
 

@@ -22,15 +22,27 @@ _MISSED_REPORTS = 3.0
 _GRACE_SECONDS = 60
 # An accepted login that starts does so within seconds; RADIUS retries take a minute.
 _OPENING_SECONDS = 180
+_REJECTS_KEPT = timedelta(days=90)
 
 
-def close_sessions_of_nas(
+def close_sessions_of_restarted_nas(conn: Connection, now: datetime) -> int:
+    """End the old sessions of NAS that said Accounting-On or -Off; return how many.
+
+    A note in the database says which, so that a killed worker loses none.
+    """
+    ended = 0
+    for nas_id, restarted_at in db.list_nas_restarts(conn):
+        ended += _close_sessions_of_nas(conn, nas_id, restarted_at, now)
+        db.finish_nas_restart(conn, nas_id, restarted_at)
+    return ended
+
+
+def _close_sessions_of_nas(
     conn: Connection, nas_id: int, restarted_at: datetime, now: datetime
 ) -> int:
-    """End the sessions of a NAS that said Accounting-On or -Off; return how many.
+    """End what a NAS had before it restarted; what was heard of since goes on.
 
-    A session heard of since the restart is not ended, so it does not matter in which
-    order the packets are folded. Runs in the caller's transaction if there is one.
+    So it does not matter in which order the packets are folded.
     """
 
     def end(_batch: Batch, session: AcctSession) -> bool:
@@ -116,6 +128,11 @@ def bill_leftover_sessions(conn: Connection, now: datetime) -> int:
 
         in_transaction(conn, bill)
         billed += len(keys)
+
+
+def forget_old_rejects(conn: Connection, now: datetime) -> int:
+    """Delete rejected logins that nobody will ask about any more."""
+    return db.forget_rejects(conn, now - _REJECTS_KEPT)
 
 
 def _end(session: AcctSession, at: datetime, cause: str) -> None:

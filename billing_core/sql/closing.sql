@@ -58,3 +58,20 @@ SELECT charge_service_day(customer_id, %(day)s, net, vat, vat_percent, descripti
 -- read_days_charged --
 -- Which of these customers have a service day charged.
 SELECT customer_id FROM service_day WHERE service_date = %(day)s AND customer_id = ANY (%(customer_ids)s)
+
+-- note_nas_restart --
+-- A NAS restarted; the latest word counts.
+INSERT INTO nas_restart (nas_id, restarted_at) VALUES (%(nas_id)s, %(restarted_at)s)
+ON CONFLICT (nas_id) DO UPDATE SET restarted_at = greatest(nas_restart.restarted_at, excluded.restarted_at)
+
+-- list_nas_restarts --
+-- Restarts whose old sessions are still to be ended.
+SELECT nas_id, restarted_at FROM nas_restart ORDER BY nas_id
+
+-- finish_nas_restart --
+-- All old sessions are ended, unless the NAS restarted again meanwhile.
+DELETE FROM nas_restart WHERE nas_id = %(nas_id)s AND restarted_at = %(restarted_at)s
+
+-- forget_rejects --
+-- Rejected logins are kept for a while only: anybody can cause them.
+DELETE FROM access_reject WHERE rejected_at < %(before)s

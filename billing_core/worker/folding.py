@@ -13,6 +13,7 @@ import psycopg
 from billing_core.db import intake
 from billing_core.db.connect import Connection
 from billing_core.services.accounting import FoldResult, fold_intake, park_oldest
+from billing_core.services.closing import close_sessions_of_restarted_nas
 from billing_core.settings import Settings
 from billing_core.worker.connection import keep_connected
 
@@ -44,6 +45,9 @@ def _serve(conn: Connection, stop: threading.Event) -> None:
             intake.beat(conn, "worker", os.getpid(), datetime.now(UTC))
             next_beat = time.monotonic() + _BEAT_SECONDS
         result = fold_or_park(conn, lanes)
+        if result.nas_restarts or empty_rounds:
+            # Also when idle: another worker may have died on the way.
+            close_sessions_of_restarted_nas(conn, datetime.now(UTC))
         empty_rounds = 0 if result.events else empty_rounds + 1
         if empty_rounds >= len(_LANE_ROUNDS):
             _sleep(conn)

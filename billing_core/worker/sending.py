@@ -7,8 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal, cast
 
-from radius_module.replies import coa_limits
-
 from billing_core.db.connect import Connection
 from billing_core.db.nas import NasTraits, read_nas_traits
 from billing_core.db.outbox import OutboxItem, next_due
@@ -23,6 +21,7 @@ from radius_module.coa import (
     CoaTarget,
     is_retryable,
 )
+from radius_module.replies import coa_limits
 
 log = logging.getLogger(__name__)
 

@@ -62,6 +62,13 @@ CREATE TABLE nas (
     CONSTRAINT nas_interim_at_least_a_minute CHECK (interim_interval_seconds >= 60)
 );
 
+-- NAS that said Accounting-On or -Off and whose old sessions are still to be ended: done
+-- a few hundred customers at a time, since all of them are about to log in again.
+CREATE TABLE nas_restart (
+    nas_id bigint PRIMARY KEY,
+    restarted_at timestamptz NOT NULL
+);
+
 -- Addresses that spoke RADIUS to us without being a NAS we know: the first thing an
 -- engineer needs to see after mistyping an address.
 CREATE TABLE unknown_nas (
