@@ -11,6 +11,7 @@ from billing_core.accounting import (
 )
 
 _CLASS_DIGITS_MAX = 13  # 36**13 > 2**63
+_SESSION_ID_MAX = 2**63 - 1
 
 
 def session_id_of_class(class_value: str) -> int:
@@ -25,9 +26,11 @@ def session_id_of_class(class_value: str) -> int:
     if not dot or not digits.isalnum() or len(digits) > _CLASS_DIGITS_MAX:
         return 0
     try:
-        return int(digits, 36)
+        session_id = int(digits, 36)
     except ValueError:
         return 0
+    # Another server's Class may look like ours; no column could hold this number.
+    return session_id if session_id <= _SESSION_ID_MAX else 0
 
 
 def find_session(

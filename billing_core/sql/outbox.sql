@@ -3,12 +3,6 @@
 INSERT INTO outbox (customer_id, session_id, nas_id, kind, reason, attributes)
 VALUES (%(customer_id)s, %(session_id)s, %(nas_id)s, 'coa', %(reason)s, %(attributes)s)
 
--- enqueue_disconnect --
--- Ask a NAS to end a running session, because a person said so.
-INSERT INTO outbox (customer_id, session_id, nas_id, kind, reason)
-VALUES (%(customer_id)s, %(session_id)s, %(nas_id)s, 'disconnect', %(reason)s)
-RETURNING outbox_id
-
 -- cancel_disconnects --
 -- Take back Disconnects that have not left.
 UPDATE outbox SET state = 'cancelled', finished_at = clock_timestamp()
