@@ -7,6 +7,7 @@ from typing import Any
 from psycopg.rows import TupleRow
 
 from billing_core.accounting import AcctEvent
+from billing_core.db.arrays import array
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
 
@@ -55,9 +56,9 @@ def move_to_events(
     conn.execute(
         _QUERIES["move_to_events"],
         {
-            "intake_ids": list(intake_ids),
-            "customer_ids": list(customer_ids),
-            "session_ids": list(session_ids),
+            "intake_ids": array(intake_ids),
+            "customer_ids": array(customer_ids),
+            "session_ids": array(session_ids),
         },
     )
 

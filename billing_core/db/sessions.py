@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from operator import attrgetter
 
 from billing_core.accounting import AcctSession
 from billing_core.charging import Charge, Quota, RatedPackage
+from billing_core.db.arrays import array
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
 from billing_core.errors import BillingError
@@ -54,7 +55,7 @@ class CustomerPackage:
 def lock_wallets(conn: Connection, customer_ids: Iterable[int]) -> dict[int, Wallet]:
     """Lock these customers' wallets; the lock guards their sessions and holds too."""
     rows = conn.execute(
-        _QUERIES["lock_wallets"], {"customer_ids": list(customer_ids)}
+        _QUERIES["lock_wallets"], {"customer_ids": array(customer_ids)}
     ).fetchall()
     return {row[0]: Wallet(*row[1:]) for row in rows}
 
@@ -64,7 +65,7 @@ def read_running(
 ) -> list[tuple[AcctSession, Decimal | None]]:
     """Return the running sessions of these customers, each with what it holds."""
     rows = conn.execute(
-        _QUERIES["read_running"], {"customer_ids": list(customer_ids)}, binary=True
+        _QUERIES["read_running"], {"customer_ids": array(customer_ids)}, binary=True
     ).fetchall()
     return [(AcctSession(*row[:-1]), row[-1]) for row in rows]
 
@@ -77,9 +78,9 @@ def read_ended(
     rows = conn.execute(
         _QUERIES["read_ended"],
         {
-            "customer_ids": list(customer_ids),
-            "acct_session_ids": list(acct_session_ids),
-            "session_ids": list(session_ids),
+            "customer_ids": array(customer_ids),
+            "acct_session_ids": array(acct_session_ids),
+            "session_ids": array(session_ids),
         },
         binary=True,
     ).fetchall()
@@ -110,7 +111,7 @@ def read_customer_packages(
 ) -> dict[int, CustomerPackage]:
     """Return each customer's package and subscription of now."""
     rows = conn.execute(
-        _QUERIES["read_customer_packages"], {"customer_ids": list(customer_ids)}
+        _QUERIES["read_customer_packages"], {"customer_ids": array(customer_ids)}
     ).fetchall()
     return {row[0]: CustomerPackage(*row) for row in rows}
 
@@ -120,7 +121,7 @@ def read_rated_packages(
 ) -> dict[int, RatedPackage]:
     """Return the tariffs of these packages."""
     rows = conn.execute(
-        _QUERIES["read_rated_packages"], {"package_ids": list(package_ids)}
+        _QUERIES["read_rated_packages"], {"package_ids": array(package_ids)}
     ).fetchall()
     return {
         row[0]: RatedPackage(row[0], row[1], row[2], row[3], Tariff(*row[4:]))
@@ -136,8 +137,8 @@ def read_quotas(
     rows = conn.execute(
         _QUERIES["read_quotas"],
         {
-            "customer_ids": list(customer_ids),
-            "subscription_ids": list(subscription_ids),
+            "customer_ids": array(customer_ids),
+            "subscription_ids": array(subscription_ids),
         },
     ).fetchall()
     return {(row[0], row[1]): Quota(*row[1:]) for row in rows}
@@ -153,10 +154,7 @@ def insert_sessions(
     conn: Connection, sessions: Sequence[AcctSession], usernames: Sequence[str]
 ) -> None:
     """Insert sessions that began without a login of ours; write_sessions fills them."""
-    columns: dict[str, list[Any]] = {
-        name: [getattr(s, name) for s in sessions] for name in _INSERTED
-    }
-    columns["username"] = list(usernames)
+    columns = _columns(sessions, _INSERTED) | {"username": array(usernames)}
     conn.execute(_QUERIES["insert_sessions"], columns)
 
 
@@ -175,10 +173,10 @@ def write_quotas(conn: Connection, quotas: dict[tuple[int, int], Quota]) -> None
     conn.execute(
         _QUERIES["write_quotas"],
         {
-            "customer_ids": [customer_id for customer_id, _ in quotas],
-            "subscription_ids": [subscription_id for _, subscription_id in quotas],
-            "seconds_used": [q.seconds_used for q in quotas.values()],
-            "octets_used": [q.octets_used for q in quotas.values()],
+            "customer_ids": array(customer_id for customer_id, _ in quotas),
+            "subscription_ids": array(id_ for _, id_ in quotas),
+            "seconds_used": array(q.seconds_used for q in quotas.values()),
+            "octets_used": array(q.octets_used for q in quotas.values()),
         },
     )
 
@@ -190,10 +188,12 @@ def post_session_charges(
     conn.execute(
         _QUERIES["post_session_charges"],
         {
-            "customer_ids": [customer_id for customer_id, _ in charges],
-            "keys": [f"session:{c.session_id}:{c.charged_total}" for _, c in charges],
-            "nets": [c.parts.net for _, c in charges],
-            "vats": [c.parts.vat for _, c in charges],
+            "customer_ids": array(customer_id for customer_id, _ in charges),
+            "keys": array(
+                f"session:{c.session_id}:{c.charged_total}" for _, c in charges
+            ),
+            "nets": array(c.parts.net for _, c in charges),
+            "vats": array(c.parts.vat for _, c in charges),
             "now": now,
         },
     )
@@ -214,10 +214,10 @@ def write_holds(
     conn.execute(
         _QUERIES["write_holds"],
         {
-            "customer_ids": list(customer_ids),
-            "session_ids": list(session_ids),
-            "before": list(before),
-            "after": list(after),
+            "customer_ids": array(customer_ids),
+            "session_ids": array(session_ids),
+            "before": array(before),
+            "after": array(after),
         },
     )
 
@@ -243,25 +243,23 @@ def enqueue_disconnects(
     conn.execute(
         _QUERIES["enqueue_disconnects"],
         {
-            "customer_ids": [s.customer_id for s, _ in requests],
-            "session_ids": [s.session_id for s, _ in requests],
-            "nas_ids": [s.nas_id for s, _ in requests],
-            "reasons": [reason for _, reason in requests],
+            "customer_ids": array(s.customer_id for s, _ in requests),
+            "session_ids": array(s.session_id for s, _ in requests),
+            "nas_ids": array(s.nas_id for s, _ in requests),
+            "reasons": array(reason for _, reason in requests),
         },
     )
 
 
-def _session_keys(keys: Sequence[tuple[int, int]]) -> dict[str, list[int]]:
+def _session_keys(keys: Sequence[tuple[int, int]]) -> dict[str, str]:
     return {
-        "customer_ids": [customer_id for customer_id, _ in keys],
-        "session_ids": [session_id for _, session_id in keys],
+        "customer_ids": array(customer_id for customer_id, _ in keys),
+        "session_ids": array(session_id for _, session_id in keys),
     }
 
 
-def _columns(
-    sessions: Sequence[AcctSession], names: Sequence[str]
-) -> dict[str, list[Any]]:
-    return {name: [getattr(s, name) for s in sessions] for name in names}
+def _columns(sessions: Sequence[AcctSession], names: Sequence[str]) -> dict[str, str]:
+    return {name: array(map(attrgetter(name), sessions)) for name in names}
 
 
 _INSERTED = (

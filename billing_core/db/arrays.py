@@ -1,0 +1,28 @@
+"""Write columns of a batch as PostgreSQL arrays."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+
+def array(values: Iterable[object]) -> str:
+    """Write a parameter for `%(name)s::type[]`; None becomes NULL.
+
+    psycopg adapts a list value by value, at five times the cost: of a batch of
+    thousands of rows that was a third of all the time spent in Python.
+    """
+    return "{" + ",".join([_WRITE[type(value)](value) for value in values]) + "}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+_WRITE: dict[type, Callable[[Any], str]] = {
+    int: str,
+    Decimal: str,
+    str: _quoted,
+    datetime: datetime.isoformat,
+    type(None): lambda _: "NULL",
+}
