@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,7 +18,8 @@ from billing_core.stack.lifecycle import bring_up, take_down
 from billing_core.stack.state import DATABASE_AWAY_POLICIES
 from billing_core.stack.status import stack_status
 
-PORT = click.IntRange(1, 65535)
+#: Lower ones are for root, and no server runs as root.
+PORT = click.IntRange(1024, 65535)
 
 
 def chosen_var() -> Path | None:
@@ -82,36 +82,38 @@ def up(
         "web": web_port,
         "postgres": postgres_port,
     }
-    around, supervisor = bring_up(
-        chosen_var(),
-        fixed_ports={name: port for name, port in ports.items() if port},
-        say=lambda line: click.echo(line, err=True),
-        foreground=foreground,
-        currency=currency,
-        zone=zone,
-        listen=listen,
-        database_away=database_away,
-        database_away_minutes=database_away_minutes,
-    )
-    _show_status(stack_status(around.layout.var))
-    if foreground and supervisor is not None:
-        _stay(around.layout.var, supervisor)
+    _end_on_sigterm()
+    var: Path | None = None
+    try:
+        around, supervisor = bring_up(
+            chosen_var(),
+            fixed_ports={name: port for name, port in ports.items() if port},
+            say=lambda line: click.echo(line, err=True),
+            foreground=foreground,
+            currency=currency,
+            zone=zone,
+            listen=listen,
+            database_away=database_away,
+            database_away_minutes=database_away_minutes,
+        )
+        var = around.layout.var
+        _show_status(stack_status(var))
+        if foreground and supervisor is not None:
+            supervisor.wait()
+            raise StackError("The stack ended by itself.", f"See {var / 'log'}.")
+    except (KeyboardInterrupt, SystemExit):
+        click.echo("Stopping.", err=True)
+        if foreground and var is not None:
+            take_down(var)
 
 
-def _stay(var: Path, supervisor: "subprocess.Popen[bytes]") -> None:
-    """Wait for the end of the stack; Ctrl-C or SIGTERM takes it down in order."""
+def _end_on_sigterm() -> None:
+    """Let SIGTERM end this command as Ctrl-C does: what was begun is taken down."""
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         raise SystemExit
 
     signal.signal(signal.SIGTERM, end)
-    try:
-        supervisor.wait()
-        raise StackError("The stack ended by itself.", f"See {var / 'log'}.")
-    except (KeyboardInterrupt, SystemExit):
-        click.echo("Stopping.", err=True)
-        take_down(var)
-        supervisor.wait()
 
 
 @click.command()

@@ -9,11 +9,11 @@ from billing_core.stack import control, lifecycle
 from billing_core.stack.errors import StackError
 from billing_core.stack.processes import (
     ProcessSpec,
-    Surroundings,
     process_specs,
     wait_until_ready,
 )
 from billing_core.stack.state import read_state
+from billing_core.stack.surroundings import Surroundings
 
 
 class Stack:

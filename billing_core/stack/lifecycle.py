@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,29 +15,19 @@ from billing_core.db.nas import NasTraits
 from billing_core.settings import Settings, load_settings
 from billing_core.stack import cluster as clusters
 from billing_core.stack import control, radius
-from billing_core.stack.cluster import Cluster
-from billing_core.stack.code_home import reachable_code_home, reachable_var
 from billing_core.stack.config_file import write_config
 from billing_core.stack.database_setup import prepare_database
 from billing_core.stack.errors import StackError
-from billing_core.stack.identities import postgres_identity, server_identity
 from billing_core.stack.keeper import start_time
 from billing_core.stack.layout import (
     REPOSITORY,
     Layout,
-    make_directories,
     told_plainly,
 )
 from billing_core.stack.leftovers import clear_leftovers
-from billing_core.stack.packages import (
-    embedded_python,
-    find_programs,
-    refuse_wrong_python,
-)
 from billing_core.stack.ports import choose_ports
 from billing_core.stack.processes import (
     ProcessSpec,
-    Surroundings,
     process_specs,
     server_environment,
     wait_until_ready,
@@ -45,14 +35,11 @@ from billing_core.stack.processes import (
 )
 from billing_core.stack.radius_variables import radius_variables
 from billing_core.stack.secret_files import (
-    secret_key_file,
     server_secret,
-    superuser_password,
-    write_server_secret,
 )
 from billing_core.stack.state import State, changed, read_state, write_state
+from billing_core.stack.surroundings import Surroundings, prepare_places, survey
 
-CONNECTIONS_BESIDE_RADIUS = 60
 FREE_OCTETS_MIN = 256 * 10**6
 LOG_OCTETS_MAX = 20 * 10**6
 SUPERVISOR_SECONDS = 75.0
@@ -67,7 +54,7 @@ def silent(_line: str) -> None:
 def bring_up(
     chosen_var: Path | None,
     *,
-    fixed_ports: dict[str, int],
+    fixed_ports: Mapping[str, int],
     say: Say = silent,
     usual_ports: bool = True,
     fast_init: bool = False,
@@ -86,70 +73,34 @@ def bring_up(
     configuration, rendered and checked; 7. the other processes.
     Returns the supervisor too, when this call started it.
     """
-    postgres, server = postgres_identity(), server_identity()
-    with told_plainly("preparing the stack"):
-        var = reachable_var(chosen_var, (postgres, server))
-        var.mkdir(parents=True, exist_ok=True)
-        layout = Layout(var.resolve())
-        programs = find_programs(clusters.made_by_version(layout))
-        refuse_wrong_python(embedded_python())
-        make_directories(layout, postgres, server)
+    layout = prepare_places(chosen_var)
     with _alone(layout), told_plainly("starting the stack"):
-        state = changed(read_state(layout.state), **choices)
-        is_running = control.supervisor_pid(layout.run) is not None
-        if not is_running:
-            _refuse_full_disk(layout, free_octets_min)
-            clear_leftovers(layout, say)
-            ports, notes = choose_ports(
-                fixed_ports, state.ports, state.listen, usual=usual_ports
-            )
-            for note in notes:
-                say(note)
-            state = replace(state, ports=ports)
-        code = reachable_code_home(server)
-        cluster = Cluster(
-            layout,
-            programs.postgres_bin,
-            postgres,
-            state.ports["postgres"],
-            superuser_password(layout),
-            # Two for each FreeRADIUS thread, and the rest for us.
-            max_connections=2 * state.max_threads + CONNECTIONS_BESIDE_RADIUS,
+        recorded = read_state(layout.state)
+        state = changed(recorded, **choices)
+        if control.supervisor_pid(layout.run) is not None:
+            _refuse_other_choices(recorded, state, fixed_ports)
+            return _complete(survey(layout, state), state, say), None
+        _refuse_full_disk(layout, free_octets_min)
+        clear_leftovers(layout, say)
+        ports, notes = choose_ports(
+            fixed_ports, state.ports, state.listen, usual=usual_ports
         )
-        has_database = clusters.made_by_version(layout) is not None
-        secret_key_file(layout, server, has_database=has_database)
-        database_url = cluster.app_url(
-            server_secret(layout, "database_password", server)
-        )
-        around = Surroundings(
-            layout,
-            cluster,
-            programs,
-            server,
-            code,
-            database_url,
-            server_secret(layout, "radius_secret", server),
-            state.ports,
-        )
-        server_secret(layout, "admin_password", server)
-        if is_running:
-            say("The stack is already running.")
-            _start_missing(around, read_state(layout.state).processes, say)
-            return around, None
-        write_server_secret(layout, "database_url", database_url, server)
+        for note in notes:
+            say(note)
+        state = replace(state, ports=ports)
+        around = survey(layout, state)
         write_config(layout, currency=currency, zone=zone)
-        settings = load_settings({"KHATA_CONFIG": str(layout.config)})
-        if not has_database:
+        if clusters.made_by_version(layout) is None:
             say("Making the database.")
-        clusters.initialise(cluster, fast=fast_init)
-        clusters.configure(cluster)
-        clusters.remove_stale_pid_file(cluster)
+        clusters.initialise(around.cluster, fast=fast_init)
+        clusters.configure(around.cluster)
+        clusters.remove_stale_pid_file(around.cluster)
         write_state(layout.state, state)
         supervisor = _start_supervisor(
             around, state, tied_to_us=tied_to_us, foreground=foreground
         )
         try:
-            _start_in_order(around, state, settings, say)
+            _start_in_order(around, state, say)
         except BaseException:
             _take_down(layout)
             supervisor.wait()
@@ -171,26 +122,51 @@ def take_down(var: Path, say: Say = silent) -> bool:
         return True
 
 
-def _start_in_order(
-    around: Surroundings, state: State, settings: Settings, say: Say
+def _refuse_other_choices(
+    recorded: State, wanted: State, fixed_ports: Mapping[str, int]
 ) -> None:
+    moved = {
+        key: port for key, port in fixed_ports.items() if recorded.ports[key] != port
+    }
+    if moved or wanted != recorded:
+        raise StackError(
+            "The stack is already running, with other choices than these.",
+            "Run `khata down` first: choices are for a start.",
+        )
+
+
+def _complete(around: Surroundings, state: State, say: Say) -> Surroundings:
+    """Start what is missing of a stack that runs, as after a start cut short."""
+    say("The stack is already running.")
+    run = around.layout.run
+    if any(control.process_pid(run, name) is None for name in state.processes):
+        _start_in_order(around, state, say)
+    return around
+
+
+def _start_in_order(around: Surroundings, state: State, say: Say) -> None:
+    """Start each process that does not run, when those before it are ready."""
     layout = around.layout
+    settings = load_settings({"KHATA_CONFIG": str(layout.config)})
     specs = {spec.name: spec for spec in process_specs(around)}
-    control.release(layout.run, "postgres")
-    wait_until_ready(specs["postgres"], layout)
-    clusters.make_sure_it_is_ours(around.cluster)
-    clusters.make_database(
-        around.cluster,
-        server_secret(layout, "database_password", around.server),
-        may_create=False,
-    )
-    clients = prepare_database(around.database_url, settings, around.radius_secret)
-    for name in state.processes[1:]:
-        say(f"Starting {name}.")
-        if name == "freeradius":
+    clients: list[NasTraits] = []
+    for name in state.processes:
+        if name == "freeradius" and control.process_pid(layout.run, name) is None:
             _prepare_freeradius(around, state, settings, clients)
-        control.release(layout.run, name)
+        if control.process_pid(layout.run, name) is None:
+            say(f"Starting {name}.")
+            control.release(layout.run, name)
         wait_until_ready(specs[name], layout)
+        if name == "postgres":
+            clusters.make_sure_it_is_ours(around.cluster)
+            clusters.make_database(
+                around.cluster,
+                server_secret(layout, "database_password", around.server),
+                may_create=False,
+            )
+            clients = prepare_database(
+                around.database_url, settings, around.radius_secret
+            )
 
 
 def _prepare_freeradius(
@@ -207,14 +183,6 @@ def _prepare_freeradius(
         around.server,
         server_environment(around),
     )
-
-
-def _start_missing(around: Surroundings, names: tuple[str, ...], say: Say) -> None:
-    for spec in _wanted(around, names):
-        if control.process_pid(around.layout.run, spec.name) is None:
-            say(f"Starting {spec.name}, which was stopped.")
-            control.release(around.layout.run, spec.name)
-            wait_until_ready(spec, around.layout)
 
 
 def _wanted(around: Surroundings, names: tuple[str, ...]) -> list[ProcessSpec]:

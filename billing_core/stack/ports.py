@@ -47,8 +47,11 @@ def choose_ports(
     ports: dict[str, int] = {}
     notes: list[str] = []
     for service in SERVICES:
+        used = {
+            ports[s.key] for s in SERVICES if s.key in ports and s.kind is service.kind
+        }
         ports[service.key] = _choose(
-            service, fixed, recorded, address, usual, set(ports.values()), notes
+            service, fixed, recorded, address, usual, used, notes
         )
     return ports, notes
 
@@ -65,7 +68,7 @@ def _choose(
     listen = address if service.kind is socket.SOCK_DGRAM else "127.0.0.1"
     if service.key in fixed:
         port = fixed[service.key]
-        if not is_free(port, service.kind, listen):
+        if port in used or not is_free(port, service.kind, listen):
             raise StackError(
                 f"Port {port} ({service.title}) is taken{_by_whom(port, service)}.",
                 f"Stop that program, or leave out --{service.key}-port: "

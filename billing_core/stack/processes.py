@@ -11,13 +11,11 @@ import psycopg
 
 from billing_core.stack import cluster as clusters
 from billing_core.stack import control, radius
-from billing_core.stack.cluster import Cluster
-from billing_core.stack.code_home import CodeHome
 from billing_core.stack.errors import StackError
 from billing_core.stack.identities import Identity
 from billing_core.stack.layout import Layout, write_file
-from billing_core.stack.packages import Programs
 from billing_core.stack.programs import BASE_ENVIRONMENT, log_tail
+from billing_core.stack.surroundings import Surroundings
 
 READY_SECONDS_MAX = 40.0
 #: A process that ended so often before it was ready will not become ready.
@@ -35,20 +33,6 @@ class ProcessSpec:
     stop_signal: signal.Signals
     stop_seconds: int
     is_ready: Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the processes of one stack need to know of one another."""
-
-    layout: Layout
-    cluster: Cluster
-    programs: Programs
-    server: Identity
-    code: CodeHome
-    database_url: str
-    radius_secret: str
-    ports: Mapping[str, int]
 
 
 def process_specs(around: Surroundings) -> list[ProcessSpec]:

@@ -110,7 +110,7 @@ def check(
     if checked.returncode != 0:
         raise StackError(
             "FreeRADIUS refuses its configuration:\n"
-            + last_lines(checked.stdout + checked.stderr),
+            + last_lines(checked.stdout + checked.stderr, 8),
             f"All it says: {' '.join(argv)}",
         )
 

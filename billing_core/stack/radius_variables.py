@@ -6,9 +6,9 @@ from billing_core.db.nas import NasTraits
 from billing_core.settings import Settings
 from billing_core.stack.cluster import DATABASE, ROLE
 from billing_core.stack.packages import DICTIONARY_DIR, LIB_DIR, RADDB_DIR
-from billing_core.stack.processes import Surroundings
 from billing_core.stack.secret_files import server_secret
 from billing_core.stack.state import State
+from billing_core.stack.surroundings import Surroundings
 
 
 def radius_variables(

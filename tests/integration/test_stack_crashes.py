@@ -82,8 +82,15 @@ def test_a_second_start_starts_what_was_stopped(var: Path) -> None:
         lifecycle.bring_up(
             var, fixed_ports={}, say=said.append, processes=ONLY_POSTGRES
         )
-        assert "Starting postgres, which was stopped." in said
+        assert "Starting postgres." in said
         assert running.pid("postgres") is not None
+
+
+def test_other_choices_for_a_running_stack_are_refused(var: Path) -> None:
+    with up(var):
+        for wish in ({"database_away": "last_known"}, {"ports": {"web": 9999}}):
+            with pytest.raises(stack.StackError, match="other choices"):
+                up(var, **wish)
 
 
 def test_a_second_stop_finds_nothing_to_stop(var: Path) -> None:
