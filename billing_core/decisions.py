@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from billing_core.mac_addresses import parse_mac
 from billing_core.money import MINOR_UNIT, ZERO
 from billing_core.service_days import (
     DayPrice,
@@ -81,11 +82,10 @@ class AccessRequest(NamedTuple):
     """What a decision needs of an Access-Request."""
 
     username: str
-    nas_id: int
+    #: Decimal, as FreeRADIUS tells it.
+    nas_id: str
     #: As the NAS wrote it: sessions of one device are told by it.
     calling_station_id: str
-    #: The same as upper-case colon-separated MAC; None when it is no MAC.
-    mac: str | None
 
 
 class Subscription(NamedTuple):
@@ -177,7 +177,8 @@ def decide_access(
         return Reject(RejectReason.UNKNOWN_NAS)
     if state.status != "active":
         return Reject(_STATUS_REASONS[state.status])
-    if state.mac_binding is not None and state.mac_binding != request.mac:
+    bound_to = state.mac_binding
+    if bound_to is not None and bound_to != parse_mac(request.calling_station_id):
         return Reject(RejectReason.MAC_MISMATCH)
     package = state.package
     allowed = state.sessions_allowed or package.sessions_allowed
@@ -217,20 +218,26 @@ def _decide_daily(
     )
     if last_day is None:
         return Reject(RejectReason.BALANCE_EXHAUSTED)
-    end_epoch = day_end_epoch(last_day, zone)
-    # 601 is prime: a step of 137 spreads neighbouring customers over all of it.
-    spread = DAY_BACKSTOP_SECONDS_MIN + state.customer_id * 137 % _SPREAD
+    end_epoch = day_backstop_epoch(state.customer_id, last_day, zone)
     charge = None
     if not state.day_is_charged:
         parts = day_charge(day_price, today)
         charge = DayCharge(today, parts.net, parts.vat, day_price.vat_percent)
     return Accept(
         allowed,
-        session_timeout_seconds=end_epoch - now_epoch + spread,
-        cut_at_epoch=end_epoch,
+        session_timeout_seconds=end_epoch - now_epoch,
+        # At the end of today the next day is charged, or the session cut.
+        cut_at_epoch=day_end_epoch(today, zone),
         cut_reason=RejectReason.BALANCE_EXHAUSTED,
         day_charge=charge,
     )
+
+
+def day_backstop_epoch(customer_id: int, last_day: date, zone: ZoneInfo) -> int:
+    """Give when a NAS by itself ends a daily session that is paid to last_day's end."""
+    # 601 is prime: a step of 137 spreads neighbouring customers over all of it.
+    spread = DAY_BACKSTOP_SECONDS_MIN + customer_id * 137 % _SPREAD
+    return day_end_epoch(last_day, zone) + spread
 
 
 def _decide_package(

@@ -110,7 +110,7 @@ class AccessDatabase:
         """Return what is known of who logs in; None = nobody has that username."""
         parameters = [
             request.username.encode(),
-            b"%d" % request.nas_id,
+            request.nas_id.encode(),
             request.calling_station_id.encode(),
             service_date.isoformat().encode(),
         ]
@@ -118,7 +118,7 @@ class AccessDatabase:
         if not self._breaker.allows(started):
             raise DatabaseAwayError("the database did not answer a moment ago")
         try:
-            state = self._ask_again_if_lost(parameters, started)
+            state = self._ask(parameters, started)
         except DatabaseAwayError:
             self.close()
             ended = time.monotonic()
@@ -138,17 +138,18 @@ class AccessDatabase:
         # Versions of rows are compared only within one connection's life.
         self._packages = {}
 
-    def _ask_again_if_lost(
-        self, parameters: Sequence[bytes], started: float
-    ) -> AccessState | None:
+    def _ask(self, parameters: Sequence[bytes], started: float) -> AccessState | None:
+        """Ask, and once more when it shows that the connection was dead."""
         try:
-            return self._ask(parameters, started)
+            return self._ask_once(parameters, started)
         except _ConnectionLostError:
             # The database was restarted, or migrated, since the last login.
             self.close()
-            return self._ask(parameters, started)
+            return self._ask_once(parameters, started)
 
-    def _ask(self, parameters: Sequence[bytes], started: float) -> AccessState | None:
+    def _ask_once(
+        self, parameters: Sequence[bytes], started: float
+    ) -> AccessState | None:
         try:
             connection, deadline = self._ready(started)
             connection.send_query_prepared(_STATEMENT, parameters)

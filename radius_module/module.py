@@ -20,7 +20,13 @@ from billing_core.settings import Settings, load_settings
 from radius_module.access_database import AccessDatabase, DatabaseAwayError
 from radius_module.attributes import MalformedRequestError, parse_access_request
 from radius_module.grants import grant_words
-from radius_module.replies import REJECT_MESSAGES, Pairs, encode_accept, encode_text
+from radius_module.replies import (
+    REJECT_MESSAGES,
+    Pairs,
+    class_value,
+    encode_accept,
+    encode_text,
+)
 
 Answer = int | tuple[int, Pairs, Pairs]
 
@@ -79,11 +85,13 @@ def authorize(pairs: tuple[tuple[str, str], ...] | None) -> Answer:
     decision = decide_access(state, request, int(now), _Server.today, settings.zone)
     if isinstance(decision, Reject):
         return radiusd.RLM_MODULE_OK, (), control + _reject(decision.reason)
-    control += (("Khata-Grant", ":=", grant_words(state, request, decision)),)
-    return radiusd.RLM_MODULE_OK, encode_accept(state, decision), control
+    cookie = class_value(state.customer_id, state.session_id)
+    grant = grant_words(state, request, decision, cookie)
+    control += (("Khata-Grant", ":=", grant),)
+    return radiusd.RLM_MODULE_OK, encode_accept(state, decision, cookie), control
 
 
-def detach() -> int:
+def detach(_: object = None) -> int:
     """Close the database connection."""
     _Server.database.close()
     return 0

@@ -20,6 +20,10 @@ INTEGER_MAX = 2**32 - 1
 VALUE_OCTETS_MAX = 253  # RFC 2865 §5: length is one octet, type and length take two
 _FOUR_GIB = 2**32
 
+_BASE36_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_BASE36_PAIRS = [high + low for high in _BASE36_DIGITS for low in _BASE36_DIGITS]
+_TWO_DIGITS = len(_BASE36_PAIRS)
+
 REJECT_MESSAGES: Mapping[RejectReason, str] = MappingProxyType(
     {
         RejectReason.UNKNOWN_CUSTOMER: "Wrong username or password.",
@@ -54,7 +58,7 @@ class ReplyError(ValueError):
         super().__init__(f"{name} {value!r}: {why}")
 
 
-def encode_accept(state: AccessState, accept: Accept) -> Pairs:
+def encode_accept(state: AccessState, accept: Accept, cookie: str) -> Pairs:
     """Write the reply attributes of an accepted login."""
     package = state.package
     vendor = state.vendor or ""
@@ -66,7 +70,8 @@ def encode_accept(state: AccessState, accept: Accept) -> Pairs:
         interim_interval_of(state),
         package.idle_timeout_seconds,
     )
-    pairs += (_class(state.customer_id, state.session_id),)
+    # As hex: Class is of type octets.
+    pairs += (("Class", ":=", "0x" + cookie.encode().hex()),)
     if accept.session_timeout_seconds is not None:
         pairs += (_integer("Session-Timeout", accept.session_timeout_seconds),)
     if accept.limit_octets is not None:
@@ -83,7 +88,7 @@ def interim_interval_of(state: AccessState) -> int:
 
 def encode_text(name: str, value: str) -> Pair:
     """Write a text attribute; rlm_python3 reads backslash escapes in its value."""
-    octets = len(value.encode("utf-8")) if not value.isascii() else len(value)
+    octets = len(value) if value.isascii() else len(value.encode())
     if not 0 < octets <= VALUE_OCTETS_MAX:
         raise ReplyError(name, value, f"it needs 1 to {VALUE_OCTETS_MAX} octets")
     if not value.isprintable():
@@ -160,19 +165,15 @@ def _ipv4(name: str, value: str) -> Pair:
     return name, ":=", value
 
 
-def _class(customer_id: int, session_id: int) -> Pair:
-    return "Class", ":=", "0x" + class_value(customer_id, session_id).encode().hex()
-
-
 def _base36(number: int) -> str:
     if number < 0:
         raise ReplyError("Class", number, "an identity is never negative")
-    digits = ""
-    while True:
-        number, digit = divmod(number, 36)
-        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
-        if not number:
-            return digits
+    # Two digits a step: this is done twice for each login.
+    text = ""
+    while number >= _TWO_DIGITS:
+        number, digits = divmod(number, _TWO_DIGITS)
+        text = _BASE36_PAIRS[digits] + text
+    return (_BASE36_PAIRS[number] + text).lstrip("0") or "0"
 
 
 def _mikrotik_rates(up_bps: int | None, down_bps: int | None) -> Pairs:

@@ -1,0 +1,19 @@
+"""MAC addresses, in the one form that they are kept and compared in; pure."""
+
+import re
+
+# RFC 3580 §3.21 writes 00-10-A4-23-19-C0, MikroTik 00:10:A4:23:19:C0, Cisco
+# 0010.a423.19c0, others twelve bare digits. With more behind it (":SSID") it is none.
+_MAC = re.compile(
+    r"(?:[0-9A-Fa-f]{2}([-:])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}"
+    r"|[0-9A-Fa-f]{4}([.-])[0-9A-Fa-f]{4}\2[0-9A-Fa-f]{4}"
+    r"|[0-9A-Fa-f]{12})"
+)
+
+
+def parse_mac(text: str) -> str | None:
+    """Give a MAC address in its one form, 02:00:5E:10:00:01; None when it is none."""
+    if not _MAC.fullmatch(text):
+        return None
+    digits = text.replace("-", "").replace(":", "").replace(".", "").upper()
+    return ":".join(digits[place : place + 2] for place in range(0, 12, 2))
