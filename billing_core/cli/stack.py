@@ -15,7 +15,7 @@ from billing_core.stack.doctor import FAIL, examine
 from billing_core.stack.errors import StackError
 from billing_core.stack.layout import REPOSITORY
 from billing_core.stack.lifecycle import bring_up, take_down
-from billing_core.stack.state import DATABASE_AWAY_POLICIES
+from billing_core.stack.state import ALL_PROCESSES, DATABASE_AWAY_POLICIES
 from billing_core.stack.status import stack_status
 
 #: Lower ones are for root, and no server runs as root.
@@ -92,6 +92,7 @@ def up(
             foreground=foreground,
             currency=currency,
             zone=zone,
+            processes=ALL_PROCESSES,
             listen=listen,
             database_away=database_away,
             database_away_minutes=database_away_minutes,
