@@ -165,4 +165,9 @@ def supplicant(
         *("-D", "wired", "-i", "device0", "-c", str(config)),
     )
     with running(command, directory / "supplicant.log"):
+        log = directory / "supplicant.log"
+        wait_for("the device to listen", lambda: "Associated" in log.read_text())
+        # A switch greets a device when its link comes up. hostapd's wired driver sees
+        # no links and waits for the device to speak first, which takes two seconds.
+        run("hostapd_cli", "-p", f"{directory}/hostapd", "new_sta", mac)
         yield Supplicant(directory)

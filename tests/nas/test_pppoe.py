@@ -1,0 +1,206 @@
+"""A PPPoE concentrator (pppoe-server, pppd with its RADIUS plugin) as ISPs have it."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from . import uml
+from .equipment import needs
+from .site import SECRET, Site
+from .uml import Concentrator
+from .waiting import wait_for
+
+pytestmark = [
+    pytest.mark.nas,
+    pytest.mark.timeout(240),
+    needs(*uml.PROGRAMS, devices=("/dev/net/tun",)),
+]
+BRAS = "bras"
+PASSWORD = "a-phone-line"
+# pppd(8): 16 the link was hung up, 19 we could not authenticate ourselves. Which of
+# them it is depends on whether the peer's refusal or its goodbye is read first.
+REFUSED = (16, 19)
+
+
+@pytest.fixture(scope="module")
+def concentrator(
+    isp: Site, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Concentrator]:
+    isp.khata(
+        *("nas", "add", BRAS, uml.ADDRESS, "--secret", SECRET),
+        *("--vendor", "rfc", "--no-coa", "--interim-interval", "60"),
+    )
+    with uml.pppoe_concentrator(
+        tmp_path_factory.mktemp("bras"),
+        secret=SECRET,
+        auth_port=isp.running.auth_port,
+        acct_port=isp.running.acct_port,
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def line(concentrator: Concentrator) -> Iterator[int]:
+    """Lend a customer's line, and hang up when the test is over."""
+    yield 0
+    concentrator.hang_up(0)
+
+
+def add_package(isp: Site, name: str, *options: str) -> str:
+    isp.khata("package", "add", name, *options)
+    return name
+
+
+def add_customer(isp: Site, username: str, package: str, *, top_up: str = "0") -> str:
+    isp.khata(
+        *("customer", "add", username, "--password", PASSWORD, "--package", package)
+    )
+    if top_up != "0":
+        isp.khata("wallet", "topup", username, top_up)
+    return username
+
+
+def wallet(isp: Site, username: str) -> dict[str, Decimal]:
+    return {
+        name: Decimal(amount) for name, amount in isp.show(username)["wallet"].items()
+    }
+
+
+def log_in(concentrator: Concentrator, line: int, username: str) -> None:
+    concentrator.dial(line, username, PASSWORD)
+    wait_for_link(concentrator, line)
+
+
+def wait_for_link(concentrator: Concentrator, line: int) -> None:
+    def look() -> str | None:
+        assert concentrator.exit_code(line) is None, concentrator.client_log(line)
+        return concentrator.address(line)
+
+    wait_for("the link to come up", look)
+
+
+def test_pppd_ends_a_charged_session_when_the_money_is_used_up(
+    isp: Site, concentrator: Concentrator, line: int
+) -> None:
+    package = add_package(
+        *(isp, "by-the-minute", "--billing", "per-session"),
+        *("--per-minute", "60"),
+    )
+    customer = add_customer(isp, "prepaid", package, top_up="70")
+    log_in(concentrator, line, customer)
+    concentrator.download(line, 300_000)
+    wait_for(
+        "pppd to hang up at its Session-Timeout",
+        lambda: concentrator.exit_code(line) is not None,
+        seconds=120,
+    )
+    session = isp.session_of(customer, is_over=True)
+    assert session["terminate_cause"] == "Session-Timeout"
+    assert session["session_seconds"] == 70
+    # Headers of PPP and TCP come on top of what was fetched.
+    assert 300_000 < session["output_octets"] < 330_000
+    assert 0 < session["input_octets"] < 30_000
+    statuses = isp.rows(
+        "SELECT status_type, session_seconds FROM acct_event WHERE username = %s"
+        " ORDER BY event_id",
+        customer,
+    )
+    assert [tuple(status.values()) for status in statuses] == [
+        ("Start", None),
+        ("Interim-Update", 60),
+        ("Stop", 70),
+    ]
+    assert set(wallet(isp, customer).values()) == {Decimal(0)}
+    [bill] = isp.show(customer)["bills"]
+    assert Decimal(bill["gross"]) == Decimal(70)
+
+
+def test_a_refused_customer_is_told_why(
+    isp: Site, concentrator: Concentrator, line: int
+) -> None:
+    package = add_package(
+        *(isp, "home-daily", "--billing", "daily", "--price", "300"),
+        *("--validity", "30d"),
+    )
+    customer = add_customer(isp, "penniless", package)
+    concentrator.dial(line, customer, PASSWORD)
+    exit_code = wait_for("pppd to give up", lambda: concentrator.exit_code(line))
+    assert exit_code in REFUSED
+    assert isp.reject_reasons(customer) == ["BALANCE_EXHAUSTED"]
+    assert "balance" in concentrator.client_log(line).lower()
+
+
+def test_a_wrong_password_is_refused(
+    isp: Site, concentrator: Concentrator, line: int
+) -> None:
+    package = add_package(isp, "free-a", "--billing", "free")
+    customer = add_customer(isp, "forgetful", package)
+    concentrator.dial(line, customer, "not-it")
+    exit_code = wait_for("pppd to give up", lambda: concentrator.exit_code(line))
+    assert exit_code in REFUSED
+    assert isp.reject_reasons(customer) == ["BAD_CREDENTIALS"]
+
+
+def test_a_service_day_is_charged_at_the_first_login_of_the_day_only(
+    isp: Site, concentrator: Concentrator, line: int
+) -> None:
+    package = add_package(
+        *(isp, "home-30", "--billing", "daily", "--price", "300"),
+        *("--validity", "30d"),
+    )
+    customer = add_customer(isp, "daily", package, top_up="25")
+    for _ in range(2):
+        log_in(concentrator, line, customer)
+        concentrator.hang_up(line)
+        session = isp.session_of(customer, is_over=True)
+        assert session["terminate_cause"] == "User-Request"
+        assert wallet(isp, customer)["posted"] == Decimal(15)
+
+
+def test_sessions_that_share_their_id_are_told_apart(
+    isp: Site, concentrator: Concentrator
+) -> None:
+    """Debian 12's pppd numbers sessions by the second, and not even that rightly."""
+    package = add_package(isp, "free-b", "--billing", "free")
+    octets = {
+        add_customer(isp, f"neighbour-{line}", package): 100_000 * (line + 1)
+        for line in range(uml.LINES)
+    }
+
+    def dial_together() -> int:
+        for line, customer in enumerate(octets):
+            concentrator.dial(line, customer, PASSWORD)
+        for line in range(uml.LINES):
+            wait_for_link(concentrator, line)
+        sessions = [isp.session_of(customer, is_over=False) for customer in octets]
+        shared = len(sessions) - len({s["acct_session_id"] for s in sessions})
+        if not shared:
+            for line in range(uml.LINES):
+                concentrator.hang_up(line)
+        return shared
+
+    assert any(dial_together() for _ in range(5)), "never in the same second"
+    for line, wanted in enumerate(octets.values()):
+        concentrator.download(line, wanted)
+    for line in range(uml.LINES):
+        concentrator.hang_up(line)
+    for customer, wanted in octets.items():
+        counted = isp.session_of(customer, is_over=True)["output_octets"]
+        assert wanted < counted < wanted * 1.1, customer
+
+
+def test_a_stop_waits_for_a_server_that_is_down(
+    isp: Site, concentrator: Concentrator, line: int
+) -> None:
+    package = add_package(isp, "free-c", "--billing", "free")
+    customer = add_customer(isp, "patient", package)
+    log_in(concentrator, line, customer)
+    concentrator.download(line, 50_000)
+    isp.session_of(customer, is_over=False)
+    isp.running.kill("freeradius")
+    concentrator.hang_up(line)
+    isp.running.start("freeradius")
+    session = isp.session_of(customer, is_over=True)
+    assert session["terminate_cause"] == "User-Request"
+    assert session["output_octets"] > 50_000
