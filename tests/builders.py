@@ -1,16 +1,23 @@
 """Build what tests speak of: packages, customers, sessions and packets."""
 
 import itertools
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from billing_core.db.connect import Connection
-from billing_core.db.customers import find_customer_id, read_customer
+from billing_core.db.connect import Connection, connect
+from billing_core.db.customers import (
+    find_customer_id,
+    read_customer,
+    read_subscription,
+)
 from billing_core.db.nas import NewNas
 from billing_core.db.packages import NewPackage, insert_package
 from billing_core.services.accounting import FoldResult, fold_intake
+from billing_core.services.audit import Finding, audit
 from billing_core.services.closing import close_sessions_of_restarted_nas
 from billing_core.services.customers import Registration, add_customer
 from billing_core.services.nas import add_nas
@@ -20,6 +27,7 @@ KEY = bytes(range(32))
 NOON = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)  # 12:00 in Dhaka
 _numbers = itertools.count(1)
 _WRAP = 1 << 32
+_Result = TypeVar("_Result")
 
 
 def a_nas(conn: Connection, **changes: Any) -> int:
@@ -45,6 +53,28 @@ def a_package(conn: Connection, **changes: Any) -> str:
     package = NewPackage(**(facts | changes))
     insert_package(conn, package)
     return package.name
+
+
+def a_daily_package(conn: Connection, **changes: Any) -> str:
+    """Put a daily prepaid package on sale: 30 days for 300.00, so 10.00 a day."""
+    facts: dict[str, Any] = {
+        "billing": "daily",
+        "price": Decimal(300),
+        "validity_seconds": 30 * 86400,
+    }
+    return a_package(conn, **(facts | changes))
+
+
+def a_hotspot_package(conn: Connection, **changes: Any) -> str:
+    """Put a hotspot package on sale: an hour within a day from purchase, for 10.00."""
+    facts: dict[str, Any] = {
+        "billing": "package",
+        "price": Decimal(10),
+        "validity_seconds": 86400,
+        "validity_from": "purchase",
+        "quota_seconds": 3600,
+    }
+    return a_package(conn, **(facts | changes))
 
 
 def a_customer(
@@ -185,3 +215,137 @@ def id_of(conn: Connection, username: str) -> int:
 def rows(conn: Connection, query: str, *values: Any) -> list[tuple[Any, ...]]:
     """Return the rows of a query."""
     return conn.execute(query, values).fetchall()
+
+
+def audited(conn: Connection) -> list[Finding]:
+    """Return what is wrong with the books (an overdrawn wallet is not)."""
+    return [finding for finding in audit(conn) if finding.is_error]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What Python granted a login, as the words that open_session() reads."""
+
+    customer_id: int
+    session_id: int
+    nas_id: int
+    package_id: int
+    subscription_id: int | None = None
+    sessions_allowed: int = 1
+    hold: Decimal = Decimal(0)
+    limit_seconds: int | None = None
+    limit_octets: int | None = None
+    cut_at: datetime | None = None
+    cut_reason: str | None = None
+    interim_seconds: int = 300
+    valid_until: datetime | None = None
+    day: date | None = None
+    day_net: Decimal = Decimal(0)
+    day_vat: Decimal = Decimal(0)
+    vat_percent: Decimal = Decimal(0)
+
+    @property
+    def class_value(self) -> str:
+        """Return the cookie of the Access-Accept."""
+        return f"k{_base36(self.customer_id)}.{_base36(self.session_id)}"
+
+    @property
+    def words(self) -> str:
+        """Return the grant as it travels through FreeRADIUS."""
+        moments = [None if m is None else int(m.timestamp()) for m in self._moments]
+        words: list[object] = [
+            self.customer_id,
+            self.session_id,
+            self.nas_id,
+            self.package_id,
+            self.subscription_id,
+            self.sessions_allowed,
+            self.hold,
+            self.limit_seconds,
+            self.limit_octets,
+            moments[0],
+            self.cut_reason,
+            self.interim_seconds,
+            self.class_value,
+            moments[1],
+            self.day,
+            self.day_net,
+            self.day_vat,
+            self.vat_percent,
+        ]
+        return " ".join("-" if word is None else str(word) for word in words)
+
+    @property
+    def _moments(self) -> tuple[datetime | None, datetime | None]:
+        return self.cut_at, self.valid_until
+
+
+def a_grant(conn: Connection, customer_id: int, nas_id: int, **changes: Any) -> Grant:
+    """Grant a login to a customer, by default without limits and holding nothing."""
+    customer = read_customer(conn, customer_id)
+    bought = read_subscription(conn, customer_id)
+    (session_id,) = rows(conn, "SELECT nextval('acct_session_id')")[0]
+    facts: dict[str, Any] = {
+        "subscription_id": None if bought is None else bought.subscription_id,
+        "sessions_allowed": customer.sessions_allowed,
+    }
+    return Grant(
+        customer_id, session_id, nas_id, customer.package_id, **(facts | changes)
+    )
+
+
+def open_session(
+    conn: Connection,
+    grant: Grant,
+    *,
+    mac: str = "02:00:00:00:00:01",
+    nas_port_id: str = "ether1",
+    acct_session_id: str = "",
+) -> str:
+    """Open a granted session as post-auth does; returns OK or the reason why not."""
+    (answer,) = rows(
+        conn,
+        "SELECT open_session(%s, %s, 'hotspot1', %s, %s)",
+        grant.words,
+        mac,
+        nas_port_id,
+        acct_session_id,
+    )[0]
+    return str(answer)
+
+
+def at_once(
+    database_url: str, works: Sequence[Callable[[Connection], _Result]]
+) -> list[_Result | BaseException]:
+    """Do each work on a connection of its own, all at the same moment.
+
+    Returns what each returned or raised, in order.
+    """
+    barrier = threading.Barrier(len(works))
+    results: list[_Result | BaseException] = [RuntimeError("did not run")] * len(works)
+
+    def run(number: int, work: Callable[[Connection], _Result]) -> None:
+        try:
+            with connect(database_url, application="tests") as conn:
+                barrier.wait(30)
+                results[number] = work(conn)
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            results[number] = error
+
+    threads = [
+        threading.Thread(target=run, args=(number, work))
+        for number, work in enumerate(works)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return digits or "0"

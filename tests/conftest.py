@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from urllib.parse import urlsplit, urlunsplit
 
@@ -42,17 +43,20 @@ def template_database(postgres: stack.Postgres) -> str:
 @pytest.fixture
 def database_url(postgres: stack.Postgres, template_database: str) -> Iterator[str]:
     """The address of a migrated, empty database of this test's own."""
-    name = f"khata_test_{next(_numbers)}"
-    with psycopg.connect(postgres.url, autocommit=True) as admin:
-        admin.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                sql.Identifier(name), sql.Identifier(template_database)
-            )
-        )
-        yield _with_database(postgres.url, name)
-        admin.execute(
-            sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-        )
+    with _a_database(postgres, template_database) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def shared_database_url(
+    postgres: stack.Postgres, template_database: str
+) -> Iterator[str]:
+    """The address of a database that the tests of one module share.
+
+    For tests of what is refused: they leave nothing that another could trip over.
+    """
+    with _a_database(postgres, template_database) as url:
+        yield url
 
 
 @pytest.fixture
@@ -60,6 +64,21 @@ def conn(database_url: str) -> Iterator[Connection]:
     """A connection to this test's own database."""
     with connect(database_url, application="tests") as connection:
         yield connection
+
+
+@contextmanager
+def _a_database(postgres: stack.Postgres, template: str) -> Iterator[str]:
+    name = f"khata_test_{next(_numbers)}"
+    with psycopg.connect(postgres.url, autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+        yield _with_database(postgres.url, name)
+        admin.execute(
+            sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+        )
 
 
 def _with_database(url: str, name: str) -> str:

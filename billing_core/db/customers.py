@@ -110,6 +110,7 @@ def insert_customer(
     except errors.CheckViolation as error:
         why = {
             "customer_mac_form": "a MAC address is written AA:BB:CC:DD:EE:FF",
+            "customer_framed_ip_is_a_host": "a static address is one IP address",
             "customer_sessions_positive": "at least one session must be allowed",
             "wallet_credit_limit_not_negative": "a credit limit is not negative",
         }.get(error.diag.constraint_name or "", error.diag.constraint_name or "")

@@ -86,8 +86,25 @@ _CONSTRAINTS = {
 }
 
 
+# Decimals that a column keeps; what is finer it would round in silence.
+_DECIMALS = {
+    "price": 2,
+    "setup_fee": 2,
+    "minimum_charge": 2,
+    "vat_percent": 2,
+    "price_per_minute": 6,
+    "price_per_mb": 6,
+}
+
+
 def insert_package(conn: Connection, package: NewPackage) -> int:
     """Put a package on sale and return its id."""
+    for name, digits in _DECIMALS.items():
+        value: Decimal = getattr(package, name)
+        if value != round(value, digits):
+            raise PackageError(
+                package.name, f"{name} {value} has more than {digits} decimals"
+            )
     try:
         row = conn.execute(_QUERIES["insert_package"], asdict(package)).fetchone()
     except (errors.UniqueViolation, errors.CheckViolation) as error:

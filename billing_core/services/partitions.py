@@ -38,6 +38,12 @@ def _ensure(conn: Connection, now: datetime) -> list[str]:
                     sql.Literal(f"{following} 00:00:00+00"),
                 )
             )
+            conn.execute(
+                sql.SQL(
+                    "CREATE TRIGGER acct_event_not_truncated BEFORE TRUNCATE ON {}"
+                    " FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting()"
+                ).format(sql.Identifier(name))
+            )
             made.append(name)
         month = following
     return made

@@ -110,10 +110,11 @@ CREATE TABLE package (
     CONSTRAINT package_billing_known CHECK (billing IN ('daily', 'package', 'per_session', 'free')),
     CONSTRAINT package_price_not_negative CHECK (price >= 0 AND setup_fee >= 0 AND price_per_minute >= 0
         AND price_per_mb >= 0 AND minimum_charge >= 0),
+    -- IS TRUE: a comparison with NULL is unknown, and a CHECK lets the unknown pass.
     CONSTRAINT package_daily_has_whole_days CHECK (billing <> 'daily'
-        OR (price > 0 AND validity_seconds >= 86400 AND validity_seconds % 86400 = 0)),
+        OR (price > 0 AND validity_seconds >= 86400 AND validity_seconds % 86400 = 0) IS TRUE),
     CONSTRAINT package_package_has_validity CHECK (billing <> 'package'
-        OR (validity_seconds > 0 AND validity_from IN ('purchase', 'first_use'))),
+        OR (validity_seconds > 0 AND validity_from IN ('purchase', 'first_use')) IS TRUE),
     CONSTRAINT package_per_session_has_a_rate CHECK (billing <> 'per_session'
         OR price_per_minute > 0 OR price_per_mb > 0 OR setup_fee > 0),
     CONSTRAINT package_quotas_positive CHECK (quota_seconds > 0 AND quota_octets > 0),
@@ -149,6 +150,7 @@ CREATE TABLE customer (
     CONSTRAINT customer_status_known CHECK (status IN ('active', 'suspended', 'disabled')),
     CONSTRAINT customer_suspension_has_a_reason CHECK ((status = 'active') = (suspend_reason IS NULL)),
     CONSTRAINT customer_sessions_positive CHECK (sessions_allowed > 0),
+    CONSTRAINT customer_framed_ip_is_a_host CHECK (masklen(framed_ip) = CASE family(framed_ip) WHEN 4 THEN 32 ELSE 128 END),
     CONSTRAINT customer_mac_form CHECK (mac_binding ~ '^([0-9A-F]{2}:){5}[0-9A-F]{2}$')
 );
 
@@ -267,6 +269,7 @@ CREATE TRIGGER posting_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON postin
 CREATE FUNCTION apply_postings() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     wrong record;
+    v_wallets bigint;
 BEGIN
     SELECT p.customer_id, p.entry_id, sum(p.amount) AS total, min(p.line_no) AS first_line,
            bool_and(e.entry_id IS NOT NULL) AS has_entry, bool_and(a.name IS NOT NULL) AS has_account
@@ -288,12 +291,26 @@ BEGIN
       FROM (SELECT customer_id, sum(amount) AS amount FROM new_posting
              WHERE ledger_account = 'wallet' GROUP BY customer_id) p
      WHERE w.customer_id = p.customer_id;
+    GET DIAGNOSTICS v_wallets = ROW_COUNT;
+    IF v_wallets < (SELECT count(DISTINCT customer_id) FROM new_posting WHERE ledger_account = 'wallet') THEN
+        RAISE EXCEPTION 'a posting to the wallet of a customer who has none' USING ERRCODE = 'KH002';
+    END IF;
     RETURN NULL;
 END $$;
 
 CREATE TRIGGER posting_apply AFTER INSERT ON posting
     REFERENCING NEW TABLE AS new_posting
     FOR EACH STATEMENT EXECUTE FUNCTION apply_postings();
+
+-- The balance is what the postings say and nothing else: only the trigger above may
+-- write it (depth 1), nobody by a statement of his own.
+CREATE FUNCTION refuse_writing_balance() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'wallet.posted follows the postings: write a ledger entry' USING ERRCODE = 'KH001';
+END $$;
+
+CREATE TRIGGER wallet_posted_follows_postings BEFORE UPDATE OF posted ON wallet
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION refuse_writing_balance();
 
 CREATE TABLE payment (
     customer_id bigint NOT NULL,
@@ -517,7 +534,13 @@ CREATE TABLE acct_event (
 
 CREATE TABLE acct_event_default PARTITION OF acct_event DEFAULT;
 
+-- By row, so that PostgreSQL copies it to each partition, which can be named past its
+-- parent; TRUNCATE knows no rows, so each partition is given its own when it is made.
 CREATE TRIGGER acct_event_append_only BEFORE UPDATE OR DELETE ON acct_event
+    FOR EACH ROW EXECUTE FUNCTION refuse_rewriting();
+CREATE TRIGGER acct_event_not_truncated BEFORE TRUNCATE ON acct_event
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting();
+CREATE TRIGGER acct_event_not_truncated BEFORE TRUNCATE ON acct_event_default
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting();
 
 -- Packets that could not be folded for a reason we did not foresee: set aside with the
