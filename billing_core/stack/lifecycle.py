@@ -33,6 +33,7 @@ from billing_core.stack.processes import (
     wait_until_ready,
     write_spec,
 )
+from billing_core.stack.programs import log_tail
 from billing_core.stack.radius_variables import radius_variables
 from billing_core.stack.secret_files import (
     server_secret,
@@ -166,6 +167,19 @@ def _start_in_order(around: Surroundings, state: State, say: Say) -> None:
             )
             clients = prepare_database(
                 around.database_url, settings, around.radius_secret
+            )
+    _refuse_what_ended_again(layout, state)
+
+
+def _refuse_what_ended_again(layout: Layout, state: State) -> None:
+    """Look once more: a process may say that it works, and end a moment later."""
+    for name in state.processes:
+        found = control.process_state(layout.run, name)
+        if found.state != "running":
+            log = layout.log / f"{name}.log"
+            raise StackError(
+                f"{name} was ready, but {found.last_end or 'ended'} soon after.",
+                f"The end of {log}:\n{log_tail(log)}",
             )
 
 
