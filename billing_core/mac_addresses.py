@@ -17,3 +17,14 @@ def parse_mac(text: str) -> str | None:
         return None
     digits = text.replace("-", "").replace(":", "").replace(".", "").upper()
     return ":".join(digits[place : place + 2] for place in range(0, 12, 2))
+
+
+def normalise_station(text: str) -> str:
+    """Give a station its one spelling, so that one device is told as one.
+
+    What is no MAC address stays as it is; normalise_station() of the database agrees.
+    """
+    if text[2:3] == ":" and text == text.upper():
+        # Most NAS write it so, and this runs for each login and packet.
+        return text
+    return parse_mac(text) or text

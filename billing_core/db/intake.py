@@ -10,6 +10,7 @@ from billing_core.accounting import AcctEvent
 from billing_core.db.arrays import array
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
+from billing_core.mac_addresses import normalise_station
 
 _QUERIES = load_queries("intake")
 LANES = 16
@@ -92,6 +93,7 @@ def _event(row: TupleRow) -> AcctEvent:
     for position in _TEXT_FIELDS:
         if "=" in fields[position]:
             fields[position] = unescape_radius(fields[position])
+    fields[_STATION_FIELD] = normalise_station(fields[_STATION_FIELD])
     return AcctEvent(*fields)
 
 
@@ -128,3 +130,4 @@ _TEXT_FIELDS = tuple(
         "framed_ipv6",
     )
 )
+_STATION_FIELD = AcctEvent._fields.index("calling_station_id")

@@ -22,12 +22,14 @@ EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
     RETURN escaped;
 END $$;
 
--- One spelling for MAC addresses: NAS write 46-A0-AE-3B-D8-5C, 46:a0:… or 46a0.ae3b.d85c.
+-- One spelling for MAC addresses: NAS write 46-A0-AE-3B-D8-5C, 46:a0:…, 46a0.ae3b.d85c,
+-- 46a0-ae3b-d85c or 46a0ae3bd85c (billing_core/mac_addresses.py reads the same).
 CREATE FUNCTION normalise_station(station text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
-        WHEN station ~ '^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$' THEN upper(replace(station, '-', ':'))
-        WHEN station ~ '^([0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}$'
-            THEN upper(regexp_replace(replace(station, '.', ''), '(..)(?=.)', '\1:', 'g'))
+        WHEN station ~ '^[0-9A-Fa-f]{2}([:-])([0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}$'
+          OR station ~ '^[0-9A-Fa-f]{4}([.-])[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}$'
+          OR station ~ '^[0-9A-Fa-f]{12}$'
+            THEN upper(regexp_replace(regexp_replace(station, '[:.-]', '', 'g'), '(..)(?=.)', '\1:', 'g'))
         ELSE station END
 $$;
 
