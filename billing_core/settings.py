@@ -101,7 +101,7 @@ class _Source:
         return None
 
     def text(self, name: str) -> tuple[str, str]:
-        """Return (value, label) of a setting or its default; complain if it is missing."""
+        """Return (value, label) of a setting or its default; complain if missing."""
         found = self.find(name)
         if found is None and name in DEFAULTS:
             return DEFAULTS[name], name
