@@ -35,7 +35,8 @@ class OutboxItem:
     nas_port_id: str
     session_seconds: int
     started_at: datetime
-    session_is_over: bool
+    #: The session has ended, or nobody asks for its end any more.
+    is_moot: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,13 @@ def enqueue_coa(
 
 def cancel_disconnects(
     conn: Connection, customer_id: int, session_ids: Sequence[int]
-) -> None:
-    """Take back Disconnects that have not left."""
-    conn.execute(
+) -> set[int]:
+    """Take back Disconnects that have not left; return sessions where one stands."""
+    rows = conn.execute(
         _QUERIES["cancel_disconnects"],
         {"customer_id": customer_id, "session_ids": list(session_ids)},
-    )
+    ).fetchall()
+    return {row[0] for row in rows}
 
 
 def claim_outbox(

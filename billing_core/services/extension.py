@@ -18,7 +18,8 @@ def extend_running(conn: Connection, customer_id: int, now: datetime) -> None:
 
     In the caller's transaction, under the wallet's lock, after the money was posted.
 
-    1. take back Disconnects that have not left yet: their reason may be gone
+    1. take back Disconnects that have not left yet: their reason may be gone;
+       what a person asked for stands
     2. rate the sessions anew; what is still exhausted is cut again by that
     3. tell the NAS the new limits where it takes CoA; elsewhere the session simply is
        not cut by us, and what the NAS was told at login ends it
@@ -28,14 +29,17 @@ def extend_running(conn: Connection, customer_id: int, now: datetime) -> None:
     if not running:
         return
     traits = read_nas_traits(conn)
-    outbox.cancel_disconnects(conn, customer_id, [s.session_id for s in running])
+    stand = outbox.cancel_disconnects(
+        conn, customer_id, [s.session_id for s in running]
+    )
     limits_before = {s.session_id: _limits(s) for s in running}
     backstops = _day_backstops(conn, batch, now)
     for session in running:
         nas = traits.get(session.nas_id)
         session.nas_limits_octets = nas is not None and nas.limits_octets
         batch.touch(session)
-        session.disconnect_requested_at = None
+        if session.session_id not in stand:
+            session.disconnect_requested_at = None
     rate_and_write(conn, batch, now)
     for session in running:
         ends_at = backstops.get(session.session_id, session.cut_at)

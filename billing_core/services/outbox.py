@@ -25,15 +25,15 @@ class Answer:
 def claim(
     conn: Connection, now: datetime, *, lease_seconds: float, limit: int
 ) -> list[db.OutboxItem]:
-    """Take requests that are due; those for sessions that are over end here."""
+    """Take requests that are due; those that nobody needs any more end here."""
 
     def work() -> list[db.OutboxItem]:
         due = []
         for item in db.claim_outbox(
             conn, now, lease_seconds=lease_seconds, limit=limit
         ):
-            if item.session_is_over:
-                # Its Stop came first: nothing is left to ask for.
+            if item.is_moot:
+                # Its Stop came first, or money did: nothing is left to ask for.
                 db.finish_outbox(
                     conn,
                     item.outbox_id,

@@ -19,6 +19,13 @@ class TopUpError(BillingError):
         super().__init__(f"A top-up must be more than 0, not {amount}.")
 
 
+class KeyUsedError(BillingError):
+    """One key names one payment."""
+
+    def __init__(self, key: str, amount: Decimal) -> None:
+        super().__init__(f"Key {key} was used before, for a payment of {amount}.")
+
+
 class ReversedAlreadyError(BillingError):
     """An entry is reversed at most once."""
 
@@ -46,7 +53,8 @@ def top_up(
     """Record cash an operator took and put it into the wallet; returns the entry's id.
 
     1. lock the wallet
-    2. post the entry; the same key again returns the first entry and changes nothing
+    2. post the entry; the same key again returns the first entry and changes nothing,
+       unless it names another amount: then one of the two is a mistake
     3. record the payment
     4. extend running sessions by what the money buys
     """
@@ -70,7 +78,11 @@ def top_up(
             ),
         )
         if entry_id is None:
-            return db.find_entry(conn, customer_id, entry_key)
+            first = db.find_entry(conn, customer_id, entry_key)
+            paid = db.read_postings(conn, customer_id, first)[0].amount
+            if paid != amount:
+                raise KeyUsedError(key, paid)
+            return first
         db.insert_payment(
             conn,
             customer_id=customer_id,

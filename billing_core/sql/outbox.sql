@@ -4,10 +4,15 @@ INSERT INTO outbox (customer_id, session_id, nas_id, kind, reason, attributes)
 VALUES (%(customer_id)s, %(session_id)s, %(nas_id)s, 'coa', %(reason)s, %(attributes)s)
 
 -- cancel_disconnects --
--- Take back Disconnects that have not left.
-UPDATE outbox SET state = 'cancelled', finished_at = clock_timestamp()
+-- Take back Disconnects that have not left; what a person asked for stands, and is returned.
+WITH cancelled AS (
+    UPDATE outbox SET state = 'cancelled', finished_at = clock_timestamp()
+     WHERE customer_id = %(customer_id)s AND session_id = ANY (%(session_ids)s)
+       AND kind = 'disconnect' AND state = 'pending' AND reason <> 'OPERATOR'
+)
+SELECT session_id FROM outbox
  WHERE customer_id = %(customer_id)s AND session_id = ANY (%(session_ids)s)
-   AND kind = 'disconnect' AND state = 'pending'
+   AND kind = 'disconnect' AND state IN ('pending', 'sending') AND reason = 'OPERATOR'
 
 -- claim_outbox --
 -- Take what is due, for the time that sending may take; a sender that dies in between
@@ -24,7 +29,9 @@ UPDATE outbox o
  WHERE o.outbox_id = due.outbox_id AND s.customer_id = o.customer_id AND s.session_id = o.session_id
 RETURNING o.outbox_id, o.customer_id, o.session_id, o.nas_id, o.kind, o.reason, o.attributes, o.attempts,
           s.username, s.acct_session_id, host(s.framed_ip), host(s.nas_ip), s.calling_station_id,
-          s.nas_port_id, s.session_seconds, s.started_at, s.ended_at IS NOT NULL
+          s.nas_port_id, s.session_seconds, s.started_at,
+          -- Called off while it was on its way: money came, or the session spoke anew.
+          s.ended_at IS NOT NULL OR (o.kind = 'disconnect' AND s.disconnect_requested_at IS NULL)
 
 -- finish_outbox --
 -- What came of it; 'pending' with a later moment when it is tried again.
