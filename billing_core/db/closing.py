@@ -1,6 +1,7 @@
 """Sessions that somebody other than a Stop must end or bill."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import LiteralString
@@ -13,35 +14,38 @@ from billing_core.service_days import DayPrice
 _QUERIES = load_queries("closing")
 
 
+@dataclass(frozen=True, slots=True)
+class NasRestart:
+    """A NAS that restarted, by its clock and by ours."""
+
+    nas_id: int
+    restarted_at: datetime
+    received_at: datetime
+
+
 def find_running_on_nas(
-    conn: Connection, nas_id: int, before: datetime, *, limit: int
+    conn: Connection, restart: NasRestart, *, limit: int
 ) -> list[int]:
     """Return customers with sessions on a NAS that were not heard of since."""
     return _ids(
-        conn,
-        _QUERIES["find_running_on_nas"],
-        {"nas_id": nas_id, "before": before, "limit": limit},
+        conn, _QUERIES["find_running_on_nas"], {**asdict(restart), "limit": limit}
     )
 
 
-def note_nas_restart(conn: Connection, nas_id: int, restarted_at: datetime) -> None:
+def note_nas_restart(conn: Connection, restart: NasRestart) -> None:
     """Note that a NAS restarted, so that its old sessions will be ended."""
-    conn.execute(
-        _QUERIES["note_nas_restart"], {"nas_id": nas_id, "restarted_at": restarted_at}
-    )
+    conn.execute(_QUERIES["note_nas_restart"], asdict(restart))
 
 
-def list_nas_restarts(conn: Connection) -> list[tuple[int, datetime]]:
-    """Return (nas_id, restarted_at) of NAS whose old sessions are to be ended."""
+def list_nas_restarts(conn: Connection) -> list[NasRestart]:
+    """Return the restarts whose old sessions are to be ended."""
     rows = conn.execute(_QUERIES["list_nas_restarts"]).fetchall()
-    return [(row[0], row[1]) for row in rows]
+    return [NasRestart(*row) for row in rows]
 
 
-def finish_nas_restart(conn: Connection, nas_id: int, restarted_at: datetime) -> None:
+def finish_nas_restart(conn: Connection, restart: NasRestart) -> None:
     """Note that all sessions of before this restart are ended."""
-    conn.execute(
-        _QUERIES["finish_nas_restart"], {"nas_id": nas_id, "restarted_at": restarted_at}
-    )
+    conn.execute(_QUERIES["finish_nas_restart"], asdict(restart))
 
 
 def forget_rejects(conn: Connection, before: datetime) -> int:

@@ -202,6 +202,17 @@ def issue_bill(conn: Connection, bill: NewBill) -> int:
     return bill_id
 
 
+def find_bill(
+    conn: Connection, customer_id: int, *, kind: str, subject: str
+) -> int | None:
+    """Return the bill for a session, purchase or service day, if it was issued."""
+    row = conn.execute(
+        _QUERIES["find_bill"],
+        {"customer_id": customer_id, "kind": kind, "subject": subject},
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
 def list_bills(conn: Connection, customer_id: int, *, limit: int) -> list[Bill]:
     """Return a customer's newest bills."""
     with conn.cursor(row_factory=class_row(Bill)) as cursor:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from billing_core.accounting import (
     NAS_EVENTS,
@@ -19,7 +19,7 @@ from billing_core.accounting import (
 )
 from billing_core.db import intake
 from billing_core.db import sessions as db
-from billing_core.db.closing import note_nas_restart
+from billing_core.db.closing import NasRestart, note_nas_restart
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.nas import read_nas_traits
 from billing_core.services.rating import Batch, load_batch, rate_and_write
@@ -115,8 +115,14 @@ def _fold_intake(
     for event in events:
         if event.status_type in NAS_EVENTS:
             result.nas_restarts += 1
-            note_nas_restart(conn, event.nas_id, event_time(event))
+            note_nas_restart(conn, _restart(event))
     return result
+
+
+def _restart(event: AcctEvent) -> NasRestart:
+    # Event-Timestamp tells whole seconds (RFC 2869 §5.3), and a NAS restarts within one.
+    end_of_second = event_time(event) + timedelta(seconds=1)
+    return NasRestart(event.nas_id, end_of_second, event.received_at)
 
 
 def _group_by_customer(events: Sequence[AcctEvent]) -> dict[int, list[AcctEvent]]:

@@ -31,14 +31,14 @@ def close_sessions_of_restarted_nas(conn: Connection, now: datetime) -> int:
     A note in the database says which, so that a killed worker loses none.
     """
     ended = 0
-    for nas_id, restarted_at in db.list_nas_restarts(conn):
-        ended += _close_sessions_of_nas(conn, nas_id, restarted_at, now)
-        db.finish_nas_restart(conn, nas_id, restarted_at)
+    for restart in db.list_nas_restarts(conn):
+        ended += _close_sessions_of_nas(conn, restart, now)
+        db.finish_nas_restart(conn, restart)
     return ended
 
 
 def _close_sessions_of_nas(
-    conn: Connection, nas_id: int, restarted_at: datetime, now: datetime
+    conn: Connection, restart: db.NasRestart, now: datetime
 ) -> int:
     """End what a NAS had before it restarted; what was heard of since goes on.
 
@@ -46,7 +46,11 @@ def _close_sessions_of_nas(
     """
 
     def end(_batch: Batch, session: AcctSession) -> bool:
-        if session.nas_id != nas_id or session.last_event_at > restarted_at:
+        if (
+            session.nas_id != restart.nas_id
+            or session.last_event_at > restart.restarted_at
+            or session.last_received_at > restart.received_at
+        ):
             return False
         # The NAS's word is from the restart; the session's own last word is earlier.
         _end(session, session.last_event_at, NAS_RESTARTED)
@@ -54,7 +58,7 @@ def _close_sessions_of_nas(
 
     return change_running(
         conn,
-        lambda: db.find_running_on_nas(conn, nas_id, restarted_at, limit=_CHUNK),
+        lambda: db.find_running_on_nas(conn, restart, limit=_CHUNK),
         end,
         now,
     )

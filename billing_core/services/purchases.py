@@ -8,6 +8,7 @@ from billing_core import ledger
 from billing_core.db import customers as customers_db
 from billing_core.db import ledger as db
 from billing_core.db.connect import Connection, in_transaction
+from billing_core.db.customers import Subscription
 from billing_core.db.packages import Package, PackageError, find_package
 from billing_core.db.sessions import lock_wallets
 from billing_core.errors import BillingError
@@ -21,6 +22,16 @@ class NotEnoughMoneyError(BillingError):
     def __init__(self, username: str, needed: Decimal, available: Decimal) -> None:
         super().__init__(
             f"Customer {username} needs {needed} and has {available} available."
+        )
+
+
+class NotUsedYetError(BillingError):
+    """A validity that waits for its first use is not bought a second time."""
+
+    def __init__(self, username: str, package: str) -> None:
+        super().__init__(
+            f"Customer {username} has a {package} that has not been used yet: its"
+            " validity would run only once."
         )
 
 
@@ -47,11 +58,12 @@ def buy_package(
     More of the package a customer is on is added to what is left; another package
     replaces it, and what was left of the old one is forfeited.
 
-    1. lock the wallet and refuse what it does not cover
-    2. post the sale
-    3. start, extend or replace the subscription
-    4. bill it
-    5. give running sessions their new limits
+    1. lock the wallet; the same key again ends here
+    2. refuse what the wallet does not cover, and what would be paid for nothing
+    3. post the sale
+    4. start, extend or replace the subscription
+    5. bill it
+    6. give running sessions their new limits
     """
     package = find_package(conn, package_name)
     if package.billing != "package":
@@ -63,21 +75,27 @@ def buy_package(
     def work() -> Purchase | None:
         customer_id = customers_db.find_customer_id(conn, username)
         wallet = lock_wallets(conn, [customer_id])[customer_id]
+        if db.find_bill(conn, customer_id, kind="package", subject=key) is not None:
+            return None
         if parts.gross > wallet.available:
             raise NotEnoughMoneyError(username, parts.gross, wallet.available)
+        current = customers_db.read_subscription(conn, customer_id)
+        if current is not None and _waits_for(current, package):
+            raise NotUsedYetError(username, package.name)
         if parts.gross:
-            entry = ledger.LedgerEntry(
-                customer_id,
-                "package_purchase",
-                now,
-                f"purchase:{key}",
-                actor,
-                ledger.sale(parts),
-                package.name,
+            db.post(
+                conn,
+                ledger.LedgerEntry(
+                    customer_id,
+                    "package_purchase",
+                    now,
+                    f"purchase:{key}",
+                    actor,
+                    ledger.sale(parts),
+                    package.name,
+                ),
             )
-            if db.post(conn, entry) is None:
-                return None
-        subscription_id, period = _subscribe(conn, customer_id, package, now)
+        subscription_id, period = _subscribe(conn, customer_id, current, package, now)
         bill_id = db.issue_bill(
             conn,
             db.NewBill(
@@ -108,12 +126,19 @@ def buy_package(
     return in_transaction(conn, work)
 
 
+def _waits_for(current: Subscription, package: Package) -> bool:
+    return current.state == "waiting" and current.package_id == package.package_id
+
+
 def _subscribe(
-    conn: Connection, customer_id: int, package: Package, now: datetime
+    conn: Connection,
+    customer_id: int,
+    current: Subscription | None,
+    package: Package,
+    now: datetime,
 ) -> tuple[int, tuple[datetime, datetime]]:
     """Start, extend or replace the subscription; returns its id and what was bought."""
     validity = timedelta(seconds=package.validity_seconds or 0)
-    current = customers_db.read_subscription(conn, customer_id)
     usable = (
         current is not None
         and current.package_id == package.package_id

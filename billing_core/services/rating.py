@@ -10,6 +10,7 @@ from operator import attrgetter
 from billing_core.accounting import AcctSession
 from billing_core.charging import (
     BALANCE_EXHAUSTED,
+    NO_SUBSCRIPTION,
     Charge,
     Quota,
     RatedPackage,
@@ -159,8 +160,15 @@ def _rate(
     if package.billing == "per_session":
         if _rate_by_money(batch, session, package, outcome):
             reason = reason or BALANCE_EXHAUSTED
-    elif package.billing == "package" and session.subscription_id is not None:
+    elif package.billing == "package" and session.subscription_id is None:
+        # It began without a login of ours, by a customer who has bought nothing.
+        reason = reason or NO_SUBSCRIPTION
+    elif package.billing == "package":
         reason = _rate_by_quota(batch, session, package, outcome, now) or reason
+    elif package.billing == "daily" and session.disconnect_requested_at is not None:
+        # The rollover found nobody to pay this day, and the NAS did not end it.
+        is_unpaid = session.cut_at is not None and session.cut_at <= now
+        reason = reason or (BALANCE_EXHAUSTED if is_unpaid else None)
     if reason is not None:
         _cut(batch, [session], reason, outcome, now)
 

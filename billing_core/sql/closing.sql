@@ -1,7 +1,8 @@
 -- find_running_on_nas --
 -- Customers with sessions on a NAS that last spoke before it restarted.
 SELECT DISTINCT customer_id FROM acct_session
- WHERE nas_id = %(nas_id)s AND ended_at IS NULL AND last_event_at <= %(before)s
+ WHERE nas_id = %(nas_id)s AND ended_at IS NULL AND last_event_at <= %(restarted_at)s
+   AND last_received_at <= %(received_at)s
  ORDER BY customer_id LIMIT %(limit)s
 
 -- find_stale --
@@ -61,16 +62,19 @@ SELECT customer_id FROM service_day WHERE service_date = %(day)s AND customer_id
 
 -- note_nas_restart --
 -- A NAS restarted; the latest word counts.
-INSERT INTO nas_restart (nas_id, restarted_at) VALUES (%(nas_id)s, %(restarted_at)s)
-ON CONFLICT (nas_id) DO UPDATE SET restarted_at = greatest(nas_restart.restarted_at, excluded.restarted_at)
+INSERT INTO nas_restart (nas_id, restarted_at, received_at)
+VALUES (%(nas_id)s, %(restarted_at)s, %(received_at)s)
+ON CONFLICT (nas_id) DO UPDATE SET restarted_at = greatest(nas_restart.restarted_at, excluded.restarted_at),
+       received_at = greatest(nas_restart.received_at, excluded.received_at)
 
 -- list_nas_restarts --
 -- Restarts whose old sessions are still to be ended.
-SELECT nas_id, restarted_at FROM nas_restart ORDER BY nas_id
+SELECT nas_id, restarted_at, received_at FROM nas_restart ORDER BY nas_id
 
 -- finish_nas_restart --
 -- All old sessions are ended, unless the NAS restarted again meanwhile.
-DELETE FROM nas_restart WHERE nas_id = %(nas_id)s AND restarted_at = %(restarted_at)s
+DELETE FROM nas_restart
+ WHERE nas_id = %(nas_id)s AND restarted_at = %(restarted_at)s AND received_at = %(received_at)s
 
 -- forget_rejects --
 -- Rejected logins are kept for a while only: anybody can cause them.

@@ -66,7 +66,10 @@ CREATE TABLE nas (
 -- a few hundred customers at a time, since all of them are about to log in again.
 CREATE TABLE nas_restart (
     nas_id bigint PRIMARY KEY,
-    restarted_at timestamptz NOT NULL
+    -- By the NAS's clock, to the end of its second, and when we received its word: a
+    -- session goes on that was heard of later by either.
+    restarted_at timestamptz NOT NULL,
+    received_at timestamptz NOT NULL
 );
 
 -- Addresses that spoke RADIUS to us without being a NAS we know: the first thing an
