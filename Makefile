@@ -22,7 +22,9 @@ help: ## List these commands.
 setup: ## Install what is missing: Debian packages, virtualenv, this project.
 	@bin/bootstrap
 
-test: setup lint ## Run all tests on a private PostgreSQL and FreeRADIUS (lint first).
+test: ## Run lint and all tests, on a private PostgreSQL and FreeRADIUS.
+	@bin/bootstrap --test
+	$(MAKE) --no-print-directory lint
 	$(PYTEST) -m 'not nas and not bench' $(ARGS)
 
 test-nas: ## Run the tests with network equipment we did not write (as root).
