@@ -21,6 +21,7 @@ from billing_core.tariff import (
 BALANCE_EXHAUSTED = "BALANCE_EXHAUSTED"
 QUOTA_EXHAUSTED = "QUOTA_EXHAUSTED"
 PACKAGE_EXPIRED = "PACKAGE_EXPIRED"
+NO_SUBSCRIPTION = "NO_SUBSCRIPTION"
 
 # A Disconnect that had no effect is asked for again when the session speaks after this.
 _DISCONNECT_AGAIN_AFTER = timedelta(seconds=60)

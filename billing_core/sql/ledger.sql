@@ -44,6 +44,11 @@ VALUES (%(customer_id)s, %(kind)s, %(period_start)s, %(period_end)s, %(issued_at
         %(gross)s, %(gross)s, 'paid', %(subject)s)
 RETURNING bill_id
 
+-- find_bill --
+-- The bill of a session, purchase or service day, if there is one.
+SELECT bill_id FROM bill
+ WHERE customer_id = %(customer_id)s AND kind = %(kind)s AND subject = %(subject)s
+
 -- insert_bill_line --
 -- One line of a bill.
 INSERT INTO bill_line (customer_id, bill_id, line_no, description, quantity, unit, net, vat_percent, vat, gross)
