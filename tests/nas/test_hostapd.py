@@ -1,6 +1,7 @@
 """A wired 802.1X switch (hostapd) logs in, accounts, and obeys Disconnect-Requests."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from radius_module.coa import CoaClient, CoaOutcome, CoaRequest, CoaResult, CoaT
 
 from . import hostapd
 from .equipment import needs
-from .hostapd import Hostapd, supplicant
+from .hostapd import Hostapd, Supplicant, supplicant
 from .network import free_udp_port
 from .site import SECRET, Site
 from .waiting import wait_for
@@ -54,11 +55,19 @@ def customer(isp: Site, coa_port: int, request: pytest.FixtureRequest) -> str:
     return username
 
 
+@contextlib.contextmanager
+def let_in(isp: Site, switch: Hostapd, customer: str) -> Iterator[Supplicant]:
+    with supplicant(switch, username=customer, password=PASSWORD) as device:
+        outcome = wait_for("the switch to answer", device.outcome)
+        assert outcome == "SUCCESS", isp.reject_reasons(customer)
+        yield device
+
+
 @pytest.fixture
-def acct_session_id(switch: Hostapd, customer: str) -> Iterator[str]:
+def acct_session_id(isp: Site, switch: Hostapd, customer: str) -> Iterator[str]:
     """Let the customer in, and return what the switch calls the session."""
-    with supplicant(switch, username=customer, password=PASSWORD):
-        [session_id] = wait_for("the switch to let in", switch.acct_session_ids)
+    with let_in(isp, switch, customer):
+        [session_id] = wait_for("the session", switch.acct_session_ids)
         yield session_id
 
 
@@ -117,8 +126,7 @@ def test_an_unknown_name_is_refused(isp: Site, switch: Hostapd) -> None:
 def test_a_session_ends_when_the_device_says_goodbye(
     isp: Site, switch: Hostapd, customer: str
 ) -> None:
-    with supplicant(switch, username=customer, password=PASSWORD) as device:
-        wait_for("the switch to let in", switch.acct_session_ids)
+    with let_in(isp, switch, customer) as device:
         isp.session_of(customer, is_over=False)
         device.leave()
         session = isp.session_of(customer, is_over=True)
@@ -205,11 +213,15 @@ def test_suspension_puts_a_running_customer_off_and_keeps_him_off(
     isp.khata("customer", "suspend", customer)
     wait_for("the switch to let nobody in", lambda: not switch.acct_session_ids())
     isp.session_of(customer, is_over=True)
-    [sent] = isp.rows(
-        "SELECT o.* FROM outbox o JOIN login USING (customer_id) WHERE username = %s",
-        customer,
+    outcomes = wait_for(
+        "the answer to be kept",
+        lambda: isp.rows(
+            "SELECT o.kind, o.outcome FROM outbox o JOIN login USING (customer_id)"
+            " WHERE username = %s AND o.state = 'done'",
+            customer,
+        ),
     )
-    assert (sent["kind"], sent["outcome"]) == ("disconnect", "ACK")
+    assert outcomes == [{"kind": "disconnect", "outcome": "ACK"}]
 
 
 def test_a_suspended_customer_is_refused(
@@ -233,9 +245,8 @@ def test_a_switch_that_restarts_leaves_no_session_behind(
     }
     with (
         hostapd.hostapd(tmp_path, **where) as switch,
-        supplicant(switch, username=customer, password=PASSWORD),
+        let_in(isp, switch, customer),
     ):
-        wait_for("the switch to let in", switch.acct_session_ids)
         isp.session_of(customer, is_over=False)
         switch.process.kill()
     [on, *_] = isp.events(SWITCH, "Accounting-On")
