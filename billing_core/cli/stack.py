@@ -13,7 +13,7 @@ from rich.table import Table
 
 from billing_core.stack.doctor import FAIL, examine
 from billing_core.stack.errors import StackError
-from billing_core.stack.layout import REPOSITORY
+from billing_core.stack.layout import REPOSITORY, told_plainly
 from billing_core.stack.lifecycle import bring_up, take_down
 from billing_core.stack.state import ALL_PROCESSES, DATABASE_AWAY_POLICIES
 from billing_core.stack.status import stack_status
@@ -128,7 +128,8 @@ def down() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(*, as_json: bool) -> None:
     """Say where everything listens and how it is."""
-    found = stack_status(_var())
+    with told_plainly("looking at the stack"):
+        found = stack_status(_var())
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
@@ -164,7 +165,8 @@ def doctor(*, as_json: bool) -> None:
 
     Ends with 1 when anything fails.
     """
-    findings = examine(_var())
+    with told_plainly("looking at the stack"):
+        findings = examine(_var())
     if as_json:
         click.echo(json.dumps([finding.as_json() for finding in findings], indent=2))
     else:

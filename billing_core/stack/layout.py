@@ -129,7 +129,7 @@ def write_file(path: Path, text: str, mode: int, group: int | None = None) -> No
 
 @contextmanager
 def told_plainly(doing: str) -> Iterator[None]:
-    """Turn a full disk or a refused write into a message that a person can act on."""
+    """Turn a full disk or a refused access into a message a person can act on."""
     try:
         yield
     except OSError as error:
@@ -141,7 +141,7 @@ def told_plainly(doing: str) -> Iterator[None]:
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StackError(
-                f"Not allowed to write while {doing}{where}: {error.strerror}.",
+                f"Not allowed while {doing}{where}: {error.strerror}.",
                 "Run the command as the owner of that place (or root), "
                 "or set KHATA_VAR to another one.",
             ) from error

@@ -18,7 +18,9 @@ import pytest
 
 from billing_core import stack
 from billing_core.stack import control, lifecycle, radius
+from billing_core.stack.code_home import reachable_code_home
 from billing_core.stack.control import wait_for
+from billing_core.stack.identities import server_identity
 from billing_core.stack.layout import REPOSITORY
 
 NAMES = ["postgres", "freeradius", "worker", "scheduler", "web"]
@@ -179,6 +181,31 @@ def test_a_command_before_the_first_up_says_what_to_do(command: str) -> None:
     assert refused.returncode in (1, 2)
     assert "khata up" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+@pytest.mark.parametrize("command", ["up", "doctor", "down"])
+def test_somebody_elses_stack_is_one_clear_message(var: Path, command: str) -> None:
+    server = server_identity()
+    home = reachable_code_home(server)
+    refused = subprocess.run(
+        [home.python, "-m", "billing_core.cli", command],
+        cwd="/",
+        env={"PYTHONPATH": home.python_path, "KHATA_VAR": str(var)},
+        user="nobody",
+        group=server.gid,  # may read the code, and nothing that is root's
+        extra_groups=[],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in refused.stderr
+    if command != "doctor":
+        assert refused.returncode == 1
+        assert "Error: " in refused.stderr
+    assert status(var)["running"] is True
 
 
 def test_every_command_tells_its_usage() -> None:
