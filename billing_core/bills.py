@@ -1,0 +1,407 @@
+"""Cycle bills of monthly customers: which are due, and what they say; pure.
+
+A period is billed once its billing moment has come; its price is the cycle's, or its
+minutes' share of it where the customer had service for a part only. What cannot be
+billed is parked with a reason, so that a run goes on with the others.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from billing_core.cycles import (
+    MANUAL,
+    BillingPeriod,
+    PeriodTerms,
+    Schedule,
+    boundary_day,
+    check_schedule,
+    minute_of,
+    payment_dates,
+    period_terms,
+    period_text,
+    terms_of,
+)
+from billing_core.errors import BillingError
+from billing_core.money import ZERO, round_money, split_vat
+from billing_core.proration import Stretch, minutes_between, outside, part_price
+from billing_core.service_days import service_date
+from billing_core.vat import VatProfile, rate_on
+
+BILLS_MAX = 12
+
+# Why the billing run leaves a customer to a person.
+NO_PROFILE = "NO_PROFILE"
+PROFILE_CONTRADICTS_PACKAGE = "PROFILE_CONTRADICTS_PACKAGE"
+ZERO_PRICE = "ZERO_PRICE"
+OFF_BOUNDARY = "OFF_BOUNDARY"
+TOO_MANY_BILLS = "TOO_MANY_BILLS"
+NO_VAT_RATE = "NO_VAT_RATE"
+STRETCH_STILL_OPEN = "STRETCH_STILL_OPEN"
+
+PARKED_REASONS = {
+    NO_PROFILE: "the package is monthly, but there is no billing profile",
+    PROFILE_CONTRADICTS_PACKAGE: "the profile's type is not the package's billing",
+    ZERO_PRICE: "a cycle would cost nothing; a free customer needs a free profile",
+    OFF_BOUNDARY: "what is billed does not end where a cycle of the profile begins",
+    TOO_MANY_BILLS: "more bills are due than a run may issue to one customer",
+    NO_VAT_RATE: "the VAT profile has no rate on the period's first day",
+    STRETCH_STILL_OPEN: "a stretch that is not billed never ended, yet service goes on",
+}
+
+DAILY, MONTHLY, FREE = "daily", "monthly", "free"
+ACTIVE, SUSPENDED = "active", "suspended"
+BY_MINUTE, NO_PRORATION = "by_minute", "none"
+
+CYCLE = "cycle"
+_WHOLE = Decimal(1)
+_SHARE = Decimal("0.000001")
+
+
+class ProfileError(BillingError):
+    """A billing profile contradicts itself."""
+
+
+class AllocationError(BillingError):
+    """Money cannot be allocated like this."""
+
+
+@dataclass(frozen=True, slots=True)
+class CyclePackage:
+    """What cycle billing must know of a package."""
+
+    package_id: int
+    name: str
+    billing: str
+    price: Decimal
+    vat_percent: Decimal = ZERO
+    vat_inclusive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CycleProfile:
+    """What cycle billing must know of a billing profile."""
+
+    profile_id: int
+    name: str
+    billing_type: str
+    schedule: Schedule
+    auto_bill: bool = True
+    bill_while_suspended: bool = False
+    proration: str = BY_MINUTE
+    #: Stands over the package's own VAT.
+    vat: VatProfile | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        check_schedule(self.schedule)
+        if self.proration not in (BY_MINUTE, NO_PRORATION):
+            raise ProfileError(f"Profile {self.name}: proration {self.proration!r}?")
+
+
+class CustomerFacts(NamedTuple):
+    """What decides a customer's cycle bills."""
+
+    customer_id: int
+    status: str
+    is_paused: bool
+    package: CyclePackage
+    profile: CycleProfile | None
+    special_price: Decimal | None
+    discount_percent: Decimal
+    activated_at: datetime
+    #: The end of the last billed period; None = none billed yet.
+    billed_until: datetime | None
+    #: What no cycle bill covers: suspended or paused time, parts billed by a change.
+    left_out: Sequence[Stretch] = ()
+
+
+class BillLineDraft(NamedTuple):
+    """A line of a bill to be."""
+
+    description: str
+    quantity: Decimal
+    unit: str
+    net: Decimal
+    vat_percent: Decimal
+    vat: Decimal
+    gross: Decimal
+
+
+class BillDraft(NamedTuple):
+    """A bill to be; billed_until is what its customer is billed to with it."""
+
+    customer_id: int
+    kind: str
+    subject: str
+    period_start: datetime
+    period_end: datetime
+    net: Decimal
+    vat: Decimal
+    gross: Decimal
+    due_at: datetime
+    suspend_at: datetime | None
+    package_id: int
+    profile_id: int
+    billed_until: datetime
+    lines: tuple[BillLineDraft, ...]
+
+
+class Parked(NamedTuple):
+    """A customer that a person must look at, and why."""
+
+    customer_id: int
+    reason: str
+
+
+class OpenBill(NamedTuple):
+    """A bill that is not paid in full."""
+
+    bill_id: int
+    due_at: datetime | None
+    open_amount: Decimal
+
+
+def draft_cycle_bills(
+    facts: CustomerFacts, as_of: datetime, zone: ZoneInfo, bills_max: int = BILLS_MAX
+) -> list[BillDraft] | Parked:
+    """Draft the bills that are due now by themselves, oldest first."""
+    profile = facts.profile
+    if profile is not None and (
+        not profile.auto_bill or profile.schedule.trigger == MANUAL
+    ):
+        return []
+    return draft_bills_by_hand(facts, as_of, zone, bills_max)
+
+
+def draft_bills_by_hand(
+    facts: CustomerFacts, as_of: datetime, zone: ZoneInfo, bills_max: int = BILLS_MAX
+) -> list[BillDraft] | Parked:
+    """Draft the bills that are due now when a person asks, oldest first."""
+    profile, package = facts.profile, facts.package
+    if facts.is_paused or (
+        facts.status != ACTIVE
+        and not (facts.status == SUSPENDED and profile and profile.bill_while_suspended)
+    ):
+        return []
+    if profile is None:
+        if package.billing == MONTHLY:
+            return Parked(facts.customer_id, NO_PROFILE)
+        return []
+    if profile.billing_type != MONTHLY or package.billing != MONTHLY:
+        if profile.billing_type in (FREE, package.billing):
+            return []
+        return Parked(facts.customer_id, PROFILE_CONTRADICTS_PACKAGE)
+    return _draft_monthly(facts, profile, as_of, zone, bills_max)
+
+
+def cycle_price(
+    package: CyclePackage, special_price: Decimal | None, discount_percent: Decimal
+) -> Decimal:
+    """Give what a whole cycle costs a customer, before VAT is added or taken out."""
+    price = package.price if special_price is None else special_price
+    if discount_percent:
+        return round_money(price * (100 - discount_percent) / 100)
+    return price
+
+
+def vat_terms(
+    profile: CycleProfile, package: CyclePackage, day: date
+) -> tuple[Decimal, bool] | None:
+    """Give the VAT rate on a day and whether prices include it; None = no rate then."""
+    vat = profile.vat
+    if vat is None:
+        return package.vat_percent, package.vat_inclusive
+    percent = rate_on(vat, day)
+    return None if percent is None else (percent, vat.inclusive)
+
+
+def charge_line(
+    package: CyclePackage,
+    price: Decimal,
+    vat: tuple[Decimal, bool],
+    period: BillingPeriod,
+    parts: Sequence[tuple[datetime, datetime]],
+    *,
+    proration: str,
+    zone: ZoneInfo,
+) -> BillLineDraft | None:
+    """Give the line for parts of a period of this cycle price; None = it is free.
+
+    Without proration any part costs a whole cycle.
+    """
+    _, _, cycle_start, cycle_end = period
+    share, amount = _WHOLE, price if parts else ZERO
+    if proration == BY_MINUTE:
+        minutes = sum(minutes_between(*part) for part in parts)
+        share = Decimal(minutes) / minutes_between(cycle_start, cycle_end)
+        amount = sum(
+            (part_price(price, cycle_start, cycle_end, *part) for part in parts), ZERO
+        )
+    if not amount:
+        return None
+    split = split_vat(amount, vat[0], inclusive=vat[1])
+    return BillLineDraft(
+        f"{package.name}: {period_text(parts[0][0], parts[-1][1], zone)}",
+        share.quantize(_SHARE).normalize(),
+        "cycle",
+        split.net,
+        vat[0],
+        split.vat,
+        split.gross,
+    )
+
+
+def allocate(
+    amount: Decimal, open_bills: Iterable[OpenBill]
+) -> list[tuple[int, Decimal]]:
+    """Spread an amount over open bills, oldest due first; what is over is not used.
+
+    A bill without a due date was due when it was issued, before any that may wait.
+    """
+    if amount < 0:
+        raise AllocationError(f"{amount} cannot pay bills.")
+    allocated = []
+    for bill in sorted(open_bills, key=_due_first):
+        if bill.open_amount <= 0:
+            raise AllocationError(f"Bill {bill.bill_id} has nothing open.")
+        part = min(amount, bill.open_amount)
+        if part:
+            allocated.append((bill.bill_id, part))
+        amount -= part
+    return allocated
+
+
+def _draft_monthly(
+    facts: CustomerFacts,
+    profile: CycleProfile,
+    as_of: datetime,
+    zone: ZoneInfo,
+    bills_max: int,
+) -> list[BillDraft] | Parked:
+    customer_id, package, left_out = facts.customer_id, facts.package, facts.left_out
+    price = cycle_price(package, facts.special_price, facts.discount_percent)
+    if price <= 0:
+        return Parked(customer_id, ZERO_PRICE)
+    if left_out and any(stretch.end is None for stretch in left_out):
+        return Parked(customer_id, STRETCH_STILL_OPEN)
+    schedule, activated_at = profile.schedule, facts.activated_at
+    day = boundary_day(schedule, activated_at, zone)
+    start = facts.billed_until
+    if start is None or start <= activated_at:
+        terms = terms_of(minute_of(activated_at), day, schedule, zone)
+    else:
+        terms = period_terms(start, day, schedule, zone)
+        if terms.period.start != terms.period.cycle_start:
+            return Parked(customer_id, OFF_BOUNDARY)
+    drafts: list[BillDraft] = []
+    while terms.billing_moment <= as_of:
+        vat = vat_terms(profile, package, terms.first_day)
+        if left_out or vat is None or terms.period.start != terms.period.cycle_start:
+            draft = _draft_parts(facts, profile, price, terms, as_of, zone)
+        else:
+            draft = _draft_whole(facts, profile, price, vat, terms)
+        if isinstance(draft, Parked):
+            return draft
+        if draft is not None:
+            if len(drafts) == bills_max:
+                return Parked(customer_id, TOO_MANY_BILLS)
+            drafts.append(draft)
+        if terms.next_billing_moment > as_of:
+            break
+        terms = period_terms(terms.period.end, day, schedule, zone)
+    return drafts
+
+
+def _draft_whole(
+    facts: CustomerFacts,
+    profile: CycleProfile,
+    price: Decimal,
+    vat: tuple[Decimal, bool],
+    terms: PeriodTerms,
+) -> BillDraft:
+    """Draft a whole cycle: what nearly every bill of a run is, so kept short."""
+    package, period = facts.package, terms.period
+    split = split_vat(price, vat[0], inclusive=vat[1])
+    line = BillLineDraft(
+        f"{package.name}: {terms.text}",
+        _WHOLE,
+        "cycle",
+        split.net,
+        vat[0],
+        split.vat,
+        split.gross,
+    )
+    return BillDraft(
+        facts.customer_id,
+        CYCLE,
+        terms.subject,
+        period.start,
+        period.end,
+        split.net,
+        split.vat,
+        split.gross,
+        terms.due_at,
+        terms.suspend_at,
+        package.package_id,
+        profile.profile_id,
+        period.end,
+        (line,),
+    )
+
+
+def _draft_parts(
+    facts: CustomerFacts,
+    profile: CycleProfile,
+    price: Decimal,
+    terms: PeriodTerms,
+    as_of: datetime,
+    zone: ZoneInfo,
+) -> BillDraft | Parked | None:
+    """Draft a period that is only partly to be billed; None = nothing of it is."""
+    period, package = terms.period, facts.package
+    parts = outside(period.start, period.end, facts.left_out)
+    moment = _end_of_stretch(terms.billing_moment, facts.left_out)
+    if not parts or moment > as_of:
+        return None
+    vat = vat_terms(profile, package, service_date(parts[0][0], zone))
+    if vat is None:
+        return Parked(facts.customer_id, NO_VAT_RATE)
+    line = charge_line(
+        package, price, vat, period, parts, proration=profile.proration, zone=zone
+    )
+    if line is None:
+        return None
+    due_at, suspend_at = payment_dates(moment, profile.schedule, zone)
+    return BillDraft(
+        facts.customer_id,
+        CYCLE,
+        terms.subject,
+        parts[0][0],
+        parts[-1][1],
+        line.net,
+        line.vat,
+        line.gross,
+        due_at,
+        suspend_at,
+        package.package_id,
+        profile.profile_id,
+        period.end,
+        (line,),
+    )
+
+
+def _end_of_stretch(moment: datetime, left_out: Sequence[Stretch]) -> datetime:
+    """Give when a bill of this moment can be made: not before service is back."""
+    for stretch in sorted(left_out, key=lambda stretch: stretch.start):
+        if stretch.end is not None and stretch.start <= moment < stretch.end:
+            moment = stretch.end
+    return moment
+
+
+def _due_first(bill: OpenBill) -> tuple[bool, float, int]:
+    due_at = bill.due_at
+    return due_at is not None, due_at.timestamp() if due_at else 0.0, bill.bill_id
