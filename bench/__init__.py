@@ -1,0 +1,1 @@
+"""Measure Khata against its peers, on one machine and in one run."""

@@ -1,0 +1,1 @@
+"""The servers that Khata is compared with."""
