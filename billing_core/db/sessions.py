@@ -54,9 +54,9 @@ class CustomerPackage:
 
 def lock_wallets(conn: Connection, customer_ids: Iterable[int]) -> dict[int, Wallet]:
     """Lock these customers' wallets; the lock guards their sessions and holds too."""
-    rows = conn.execute(
-        _QUERIES["lock_wallets"], {"customer_ids": array(customer_ids)}
-    ).fetchall()
+    whose = {"customer_ids": array(customer_ids)}
+    conn.execute(_QUERIES["lock_wallets"], whose)
+    rows = conn.execute(_QUERIES["read_wallets"], whose).fetchall()
     return {row[0]: Wallet(*row[1:]) for row in rows}
 
 

@@ -9,6 +9,7 @@ from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.packages import find_package
 from billing_core.money import ZERO
 from billing_core.passwords import seal_password
+from billing_core.services.extension import extend_running
 from billing_core.services.rating import load_batch, rate_and_write
 
 SUSPENDED_BY_OPERATOR = "OPERATOR"
@@ -144,13 +145,17 @@ def suspend(
 def activate(
     conn: Connection, username: str, *, note: str, actor: str, now: datetime
 ) -> None:
-    """Restore a suspended or disabled customer; his next login is accepted again."""
+    """Restore a suspended or disabled customer.
+
+    His next login is accepted again, and a Disconnect that has not left is called off.
+    """
 
     def work() -> None:
         customer_id = db.find_customer_id(conn, username)
         load_batch(conn, [customer_id])
         if not db.set_status(conn, customer_id, "active", None):
             raise db.CustomerError(username, "is active already")
+        extend_running(conn, customer_id, now, standing="")
         db.log_customer_event(
             conn, customer_id, at=now, actor=actor, what="activated", note=note
         )

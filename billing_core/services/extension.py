@@ -12,14 +12,23 @@ from billing_core.decisions import day_backstop_epoch
 from billing_core.service_days import covered_until, service_date
 from billing_core.services.rating import Batch, load_batch, rate_and_write
 
+#: A person's Disconnect: money does not call it off.
+ASKED_BY_OPERATOR = "OPERATOR"
 
-def extend_running(conn: Connection, customer_id: int, now: datetime) -> None:
+
+def extend_running(
+    conn: Connection,
+    customer_id: int,
+    now: datetime,
+    *,
+    standing: str = ASKED_BY_OPERATOR,
+) -> None:
     """Give a customer's running sessions the limits that he can pay now.
 
     In the caller's transaction, under the wallet's lock, after the money was posted.
 
     1. take back Disconnects that have not left yet: their reason may be gone;
-       what a person asked for stands
+       those for the reason `standing` do not go: a person's, unless he is restored
     2. rate the sessions anew; what is still exhausted is cut again by that
     3. tell the NAS the new limits where it takes CoA; elsewhere the session simply is
        not cut by us, and what the NAS was told at login ends it
@@ -30,7 +39,7 @@ def extend_running(conn: Connection, customer_id: int, now: datetime) -> None:
         return
     traits = read_nas_traits(conn)
     stand = outbox.cancel_disconnects(
-        conn, customer_id, [s.session_id for s in running]
+        conn, customer_id, [s.session_id for s in running], standing=standing
     )
     limits_before = {s.session_id: _limits(s) for s in running}
     backstops = _day_backstops(conn, batch, now)

@@ -11,9 +11,8 @@ from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.customers import log_customer_event
 from billing_core.db.sessions import read_session
 from billing_core.errors import BillingError
+from billing_core.services.extension import ASKED_BY_OPERATOR
 from billing_core.services.rating import load_batch, rate_and_write
-
-ASKED_BY_OPERATOR = "OPERATOR"
 
 
 class NoRunningSessionError(BillingError):

@@ -1,8 +1,14 @@
 -- lock_wallets --
 -- Whoever writes a customer's sessions, holds or money has this lock first, in this order.
+SELECT count(*) FROM (
+    SELECT FROM wallet WHERE customer_id = ANY (%(customer_ids)s) ORDER BY customer_id FOR UPDATE) locked
+
+-- read_wallets --
+-- What is in locked wallets. Not read while waiting for the lock: a customer suspended
+-- meanwhile would look active.
 SELECT w.customer_id, w.posted, w.reserved, w.credit_limit, c.suspend_reason, c.sessions_allowed
   FROM wallet w JOIN customer c ON c.customer_id = w.customer_id
- WHERE w.customer_id = ANY (%(customer_ids)s) ORDER BY w.customer_id FOR UPDATE OF w
+ WHERE w.customer_id = ANY (%(customer_ids)s)
 
 -- read_running --
 -- Every running session of these customers, with what it holds.

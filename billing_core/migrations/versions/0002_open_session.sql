@@ -131,10 +131,22 @@ DECLARE
     v_dead_held numeric;
     v_dead_session_id bigint;
 BEGIN
-    SELECT w.posted - w.reserved + w.credit_limit, c.username, c.status
-      INTO v_available, v_username, v_status
-      FROM wallet w JOIN customer c ON c.customer_id = w.customer_id
-     WHERE w.customer_id = v_customer_id FOR UPDATE OF w;
+    SELECT posted - reserved + credit_limit INTO v_available
+      FROM wallet WHERE customer_id = v_customer_id FOR UPDATE;
+
+    -- A statement of its own, since one sees the world as it was when it began to wait for
+    -- the lock: a customer suspended meanwhile would come in.
+    SELECT c.username, c.status, count(*) FILTER (WHERE NOT a.same_device),
+           array_agg(a.session_id) FILTER (WHERE a.same_device),
+           coalesce(sum(r.held) FILTER (WHERE a.same_device), 0)
+      INTO v_username, v_status, v_running, v_dead, v_dead_held
+      FROM customer c
+      LEFT JOIN LATERAL (
+          SELECT x.session_id, v_mac <> '' AND x.nas_id = v_nas_id AND x.calling_station_id = v_mac AS same_device
+            FROM acct_session x WHERE x.customer_id = c.customer_id AND x.ended_at IS NULL) a ON true
+      LEFT JOIN reservation r ON r.customer_id = c.customer_id AND r.session_id = a.session_id AND r.state = 'open'
+     WHERE c.customer_id = v_customer_id
+     GROUP BY c.customer_id;
     IF v_status IS DISTINCT FROM 'active' THEN
         RETURN CASE WHEN v_status IS NULL THEN 'UNKNOWN_CUSTOMER' ELSE 'SUSPENDED' END;
     END IF;
