@@ -7,13 +7,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-#: More than this share of the processors busy while we do nothing: no verdict.
+#: More than this share of the processors busy with others' work: no verdict.
 FOREIGN_BUSY_MAX = 0.10
 
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """How busy others kept the machine between our runs."""
+    """How busy others kept the machine during our runs."""
 
     samples: tuple[float, ...]
 

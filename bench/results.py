@@ -124,7 +124,7 @@ def _notes(result: Result) -> list[str]:
     quiet = result.quiet
     notes = list(result.notes)
     notes.append(
-        f"Others kept {quiet.typical:.0%} of the processors busy between our runs"
+        f"Others kept {quiet.typical:.0%} of the processors busy during our runs"
         f" (median; at worst {quiet.worst:.0%})."
     )
     if not quiet.allows_a_verdict:

@@ -1,28 +1,38 @@
 """Accepted PAP logins: ours, ours without opening a session, and the peers."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
-from bench.machine import Quiet, foreign_busy
+from bench.machine import Quiet
 from bench.packets import login, write_files
 from bench.radclient import Sent, send
 from bench.results import Result, Series, at_least
-from bench.servers import Server
 from bench.site import Site
+from bench.timed import Timed, timed
 
 _WARM_UP = 500
-_UNIT = "logins/s"
+
+
+@dataclass(slots=True)
+class _Contender:
+    rates: Series
+    cpu: Series
+
+    def add(self, run: Timed) -> None:
+        self.rates.values.append(run.sent.rate)
+        self.cpu.values.append(run.cpu_us)
 
 
 def measure(site: Site) -> Result:
     """Alternate the servers, round after round, each with the same customers."""
-    ours = Series("Khata: authorize + session opened durably", _UNIT)
-    stock = Series("(a) stock rlm_sql + sqlcounter, logins logged", _UNIT)
-    silent = Series("(a) without its log of logins", _UNIT)
-    decision = Series("Khata: authorize decision alone", _UNIT)
-    noop = Series("(b) no-op rlm_python3", _UNIT)
+    ours = _contender("Khata: authorize + session opened durably")
+    stock = _contender("(a) stock rlm_sql + sqlcounter, logins logged")
+    silent = _contender("(a) without its log of logins")
+    decision = _contender("Khata: authorize decision alone")
+    noop = _contender("(b) no-op rlm_python3")
     peers = [
         (decision, site.decision),
         (stock, site.stock),
@@ -39,23 +49,31 @@ def measure(site: Site) -> Result:
     accepted = 0
     for number in range(site.plan.rounds):
         files = _files(site, f"login-{number}", customers, site.plan.login_requests)
-        for series, server in peers:
-            busy.append(_measure(series, server, files, warm_up))
-        busy.append(foreign_busy())
-        sent = _send(files, site.stack.auth_port, site.stack.radius_secret)
-        ours.values.append(sent.rate)
-        accepted += sent.accepted
+        for contender, server in peers:
+            with server:
+                _send(warm_up, server.auth_port, server.secret)
+                run = _run(site, server.pid, files, server.auth_port, server.secret)
+            contender.add(run)
+            busy.append(run.foreign)
+        pid = site.stack.pid("freeradius")
+        assert pid is not None
+        run = _run(site, pid, files, site.stack.auth_port, site.stack.radius_secret)
+        ours.add(run)
+        busy.append(run.foreign)
+        accepted += run.sent.accepted
     opened = _opened(site) - opened_before
     if opened != accepted:
         raise RuntimeError(f"{accepted} logins were accepted, {opened} sessions opened")
+    all_ = (ours, stock, silent, decision, noop)
+    stock_rate, decision_rate = stock.rates.median, decision.rates.median
     return Result(
         f"Logins (PAP, accepted; {site.sizes.customers:,} customers,"
         f" {site.sizes.past_sessions:,} past sessions)",
-        [ours, stock, silent, decision, noop],
+        [*(c.rates for c in all_), *(c.cpu for c in all_)],
         [
-            at_least("login : (a)", ours.median / stock.median, 1.5),
-            at_least("decision : (a)", decision.median / stock.median, 2.5),
-            at_least("decision : (b)", decision.median / noop.median, 0.5),
+            at_least("login : (a)", ours.rates.median / stock_rate, 1.5),
+            at_least("decision : (a)", decision_rate / stock_rate, 2.5),
+            at_least("decision : (b)", decision_rate / noop.rates.median, 0.5),
         ],
         Quiet(tuple(busy)),
         [
@@ -67,14 +85,14 @@ def measure(site: Site) -> Result:
     )
 
 
-def _measure(
-    series: Series, server: Server, files: list[Path], warm_up: list[Path]
-) -> float:
-    with server:
-        _send(warm_up, server.auth_port, server.secret)
-        busy = foreign_busy()
-        series.values.append(_send(files, server.auth_port, server.secret).rate)
-    return busy
+def _contender(label: str) -> _Contender:
+    return _Contender(
+        Series(label, "logins/s"), Series(f"{label}: CPU", "µs/login, all servers")
+    )
+
+
+def _run(site: Site, pid: int, files: list[Path], port: int, secret: str) -> Timed:
+    return timed(site.stack, pid, lambda: _send(files, port, secret))
 
 
 def _send(files: list[Path], port: int, secret: str) -> Sent:
