@@ -1,36 +1,44 @@
 """Ask the database what a login needs, in one statement and never for long.
 
 The calls of rlm_python3 are serialised for the whole server (radius.md §0.1): while one
-login waits here, all wait. So this speaks libpq without blocking: connecting and asking
-have a deadline, after a failure the breaker refuses at once for a while, and a
-connection that failed in any way is thrown away. Nothing is retried but a connection
-that was found dead, once and within the same deadline.
+login waits here, all wait. So a login has a deadline for all it asks; a connection that
+failed in any way is thrown away, and a thread makes the new one, however long that
+takes on a busy machine; and after two failures in a row the breaker refuses at once for
+a while. Only what was sent to a connection that proves dead is asked again, once.
 
 Each login arrives on another thread, but never two at once: no lock is needed.
 """
 
-import ipaddress
 import os
 import re
-import select
-import socket
 import time
 from collections.abc import Sequence
 from datetime import date
+from threading import Event, Thread
 
 import psycopg
-from psycopg import conninfo, pq
 
 from billing_core.db.queries import load_queries
 from billing_core.decisions import AccessRequest, AccessState, Package
 from billing_core.mac_addresses import normalise_station
 from radius_module.breaker import CircuitBreaker
-from radius_module.rows import Row, Version, package_of, state_of, version_of
+from radius_module.libpq import (
+    ConnectionLostError,
+    DatabaseAwayError,
+    Link,
+    QuestionRefusedError,
+    one_line,
+    open_link,
+    read_row,
+    wait_result,
+)
+from radius_module.rows import Version, package_of, state_of, version_of
 
-# For everything that one login asks, connecting included: a login is answered within
-# 100 ms, come what may. A healthy database needs a tenth of a millisecond, and some ten
-# to connect.
+# For everything that one login asks: it is answered within 100 ms, come what may. A
+# healthy database needs a tenth of a millisecond.
 DEADLINE_SECONDS = 0.08
+# For a new connection, with the first plan on it.
+CONNECT_SECONDS_MAX = 5.0
 
 # A plan made when hardly anybody was online is no plan for the evening.
 _REPLAN_SECONDS = 60.0
@@ -42,8 +50,6 @@ _PACKAGES_MAX = 10_000
 # number, which is durable, carries its record with it.
 _SETTINGS = b"; ".join(
     (
-        b"SET statement_timeout = 200",
-        b"SET lock_timeout = 50",
         b"SET timezone = 'UTC'",
         b"SET datestyle = 'ISO'",
         b"SET bytea_output = 'hex'",
@@ -57,6 +63,9 @@ _SETTINGS = b"; ".join(
     )
 )
 
+# Set last: the first plan may take longer. What we no longer wait for is to end, too.
+_TIMEOUTS = b"SET statement_timeout = 200; SET lock_timeout = 50"
+
 _STATEMENT = b"load_access_state"
 _TEXT, _BIGINT, _DATE = 25, 20, 1082
 _PARAMETER = re.compile(r"%\((\w+)\)s")
@@ -67,40 +76,18 @@ _NUMBER_OF = {
     "service_date": 4,
     "package_id": 1,
 }
-
-# What a new connection mends: a plan or prepared statement that is no longer valid
-# (after a migration, behind a pooler), a server that is being shut down or started.
-_MENDED_BY_RECONNECTING = frozenset((b"0A000", b"26000", b"57P01", b"57P02", b"57P03"))
-# SQLSTATE class 22: it is what was asked that is wrong, not the database.
-_DATA_EXCEPTION = b"22"
-
-_GOOD = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
-_EVENT_OF: dict[int, int] = {
-    pq.PollingStatus.READING: select.POLLIN,
-    pq.PollingStatus.WRITING: select.POLLOUT,
-}
-
-
-class DatabaseAwayError(Exception):
-    """The database could not be asked: no decision is possible."""
-
-
-class QuestionRefusedError(Exception):
-    """The database cannot take this question; it is well."""
-
-
-class _ConnectionLostError(DatabaseAwayError):
-    """The connection is dead, or must be made anew."""
+# Nobody's: asked once so that the first login finds a plan.
+_NO_LOGIN = (b"", b"0", b"", b"2000-01-01")
 
 
 class AccessDatabase:
     """The one connection of the RADIUS module; opened when first needed."""
 
     def __init__(self, database_url: str) -> None:
-        self._conninfo = _conninfo(database_url)
+        self._database_url = database_url
         self._breaker = CircuitBreaker()
-        self._connection: pq.abc.PGconn | None = None
-        self._poll = select.poll()
+        self._link: Link | None = None
+        self._attempt: _Attempt | None = None
         self._replan_at = 0.0
         self._packages: dict[Version, Package] = {}
         # A child must not speak on its parent's connection, nor end it.
@@ -122,7 +109,7 @@ class AccessDatabase:
         try:
             state = self._ask(parameters, started)
         except DatabaseAwayError:
-            self.close()
+            self._drop()
             ended = time.monotonic()
             self._breaker.failed(ended, ended - started)
             raise
@@ -131,59 +118,61 @@ class AccessDatabase:
 
     def close(self) -> None:
         """Close the connection."""
-        if self._connection is not None:
-            self._connection.finish()
+        if self._attempt is not None:
+            self._attempt.abandon()
+        self._drop()
         self._forget()
 
-    def _forget(self) -> None:
-        self._connection = None
+    def _drop(self) -> None:
+        if self._link is not None:
+            self._link.close()
+        self._link = None
         # Versions of rows are compared only within one connection's life.
+        self._packages = {}
+
+    def _forget(self) -> None:
+        self._link = self._attempt = None
         self._packages = {}
 
     def _ask(self, parameters: Sequence[bytes], started: float) -> AccessState | None:
         """Ask, and once more when it shows that the connection was dead."""
+        deadline = started + DEADLINE_SECONDS
+        link = self._link or self._await_link(deadline)
         try:
-            return self._ask_once(parameters, started)
-        except _ConnectionLostError:
+            return self._ask_once(link, parameters, started, deadline)
+        except ConnectionLostError:
             # The database was restarted, or migrated, since the last login.
-            self.close()
-            return self._ask_once(parameters, started)
+            self._drop()
+            link = self._await_link(deadline)
+            return self._ask_once(link, parameters, started, deadline)
 
     def _ask_once(
-        self, parameters: Sequence[bytes], started: float
+        self,
+        link: Link,
+        parameters: Sequence[bytes],
+        started: float,
+        deadline: float,
     ) -> AccessState | None:
         try:
-            connection, deadline = self._ready(started)
-            connection.send_query_prepared(_STATEMENT, parameters)
-            row = self._row(connection, deadline)
-            if row is None:
-                return None
-            version = version_of(row)
-            package = self._packages.get(version)
-            if package is None:
-                package = self._load_package(connection, version, deadline)
-            return state_of(row, package)
+            if started >= self._replan_at:
+                self._replan_at = started + _REPLAN_SECONDS
+                link.connection.send_query(b"DISCARD PLANS")
+                wait_result(link, deadline)
+            link.connection.send_query_prepared(_STATEMENT, parameters)
         except psycopg.OperationalError as error:
-            raise _ConnectionLostError(_one_line(str(error))) from error
+            raise ConnectionLostError(one_line(str(error))) from error
+        row = read_row(link, deadline)
+        if row is None:
+            return None
+        version = version_of(row)
+        package = self._packages.get(version)
+        if package is None:
+            package = self._load_package(link, version, deadline)
+        return state_of(row, package)
 
-    def _ready(self, started: float) -> tuple[pq.abc.PGconn, float]:
-        """Give a connection that is ready, and until when to wait on it."""
-        deadline = started + DEADLINE_SECONDS
-        connection = self._connection
-        if connection is None:
-            return self._connect(deadline), deadline
-        if started >= self._replan_at:
-            self._replan_at = started + _REPLAN_SECONDS
-            connection.send_query(b"DISCARD PLANS")
-            self._result(connection, deadline)
-        return connection, deadline
-
-    def _load_package(
-        self, connection: pq.abc.PGconn, version: Version, deadline: float
-    ) -> Package:
-        sql = _numbered(load_queries("authorization")["load_package"])
-        connection.send_query_params(sql, [version[0]])
-        row = self._row(connection, deadline)
+    def _load_package(self, link: Link, version: Version, deadline: float) -> Package:
+        link.connection.send_query_params(_sql("load_package"), [version[0]])
+        row = read_row(link, deadline)
         if row is None:
             raise QuestionRefusedError("the customer's package is gone")
         package = package_of(row)
@@ -193,112 +182,72 @@ class AccessDatabase:
         self._packages[version_of(row)] = package
         return package
 
-    def _row(self, connection: pq.abc.PGconn, deadline: float) -> Row | None:
-        result = self._result(connection, deadline)
-        if result.ntuples == 0:
-            return None
-        value = result.get_value
-        return [value(0, column) for column in range(result.nfields)]
-
-    def _result(self, connection: pq.abc.PGconn, deadline: float) -> pq.abc.PGresult:
-        """Wait for the results of what was sent, and give the last, or the failure."""
-        answer: pq.abc.PGresult | None = None
-        while True:
-            if connection.is_busy():
-                self._wait(deadline)
-                connection.consume_input()
-                continue
-            result = connection.get_result()
-            if result is None:
-                break
-            if answer is None or answer.status in _GOOD:
-                answer = result
-        if answer is None:
-            raise _ConnectionLostError("the database gave no answer")
-        if answer.status not in _GOOD:
-            raise _failure(connection, answer)
-        return answer
-
-    def _wait(self, deadline: float) -> None:
-        left = deadline - time.monotonic()
-        if left <= 0 or not self._poll.poll(left * 1000):
-            raise DatabaseAwayError("the database did not answer in time")
-
-    def _connect(self, deadline: float) -> pq.abc.PGconn:
-        """Connect and prepare; all of it within the deadline."""
-        connection = pq.PGconn.connect_start(self._conninfo)
-        try:
-            self._finish_connecting(connection, deadline)
-            connection.send_query(_SETTINGS)
-            self._result(connection, deadline)
-            sql = _numbered(load_queries("authorization")["load_access_state"])
-            types = [_TEXT, _BIGINT, _TEXT, _DATE]
-            connection.send_prepare(_STATEMENT, sql, types)
-            self._result(connection, deadline)
-        except BaseException:
-            connection.finish()
-            raise
-        self._connection = connection
+    def _await_link(self, deadline: float) -> Link:
+        """Wait for a new connection; it goes on being made when this login gives up."""
+        if self._attempt is None:
+            self._attempt = _Attempt(self._database_url)
+        attempt = self._attempt
+        if not attempt.ended.wait(deadline - time.monotonic()):
+            raise DatabaseAwayError("the database did not take a connection in time")
+        self._attempt = None
+        if attempt.link is None:
+            raise DatabaseAwayError(attempt.failure)
+        self._link = attempt.link
         self._replan_at = time.monotonic() + _REPLAN_SECONDS
-        return connection
-
-    def _finish_connecting(self, connection: pq.abc.PGconn, deadline: float) -> None:
-        # After connect_start libpq wants to write (its documentation, 34.1).
-        status: int = pq.PollingStatus.WRITING
-        while status != pq.PollingStatus.OK:
-            if connection.status == pq.ConnStatus.BAD or status not in _EVENT_OF:
-                raise DatabaseAwayError(_one_line(connection.get_error_message()))
-            # It may be another socket each time: libpq tries one address after another.
-            self._poll = select.poll()
-            self._poll.register(connection.socket, _EVENT_OF[status])
-            self._wait(deadline)
-            status = connection.connect_poll()
-        self._poll = select.poll()
-        self._poll.register(connection.socket, select.POLLIN)
+        return attempt.link
 
 
-def _failure(connection: pq.abc.PGconn, result: pq.abc.PGresult) -> Exception:
-    sqlstate = result.error_field(pq.DiagnosticField.SQLSTATE) or b""
-    message = _one_line(result.get_error_message())
-    lost = connection.status == pq.ConnStatus.BAD
-    if lost or sqlstate in _MENDED_BY_RECONNECTING:
-        return _ConnectionLostError(message)
-    if sqlstate.startswith(_DATA_EXCEPTION):
-        return QuestionRefusedError(message)
-    return DatabaseAwayError(message)
+class _Attempt:
+    """A connection being made by a thread of its own, the first plan included."""
+
+    def __init__(self, database_url: str) -> None:
+        self.link: Link | None = None
+        self.failure = ""
+        self.ended = Event()
+        self._is_abandoned = False
+        self._database_url = database_url
+        Thread(target=self._run, name="khata connect", daemon=True).start()
+
+    def abandon(self) -> None:
+        """Close what comes of it."""
+        self._is_abandoned = True
+        if self.ended.is_set() and self.link is not None:
+            self.link.close()
+
+    def _run(self) -> None:
+        try:
+            link = _prepared_link(self._database_url)
+        except (DatabaseAwayError, psycopg.Error) as error:
+            self.failure = one_line(str(error))
+        else:
+            self.link = link
+            if self._is_abandoned:
+                link.close()
+        finally:
+            self.failure = self.failure or "no connection could be made"
+            self.ended.set()
 
 
-def _numbered(sql: str) -> bytes:
-    """Write %(name)s as libpq wants it: $1, $2, … in the order of the parameters."""
-    return _PARAMETER.sub(lambda match: f"${_NUMBER_OF[match[1]]}", sql).encode()
-
-
-def _conninfo(database_url: str) -> bytes:
-    """Make the connection string, with the host's name resolved.
-
-    libpq asks the resolver in connect_start, where no deadline reaches; so it is asked
-    here, once, when the server starts.
-    """
-    facts = conninfo.conninfo_to_dict(database_url)
-    host = str(facts.get("host") or "")
-    if (
-        host
-        and not host.startswith("/")
-        and "," not in host
-        and "hostaddr" not in facts
-    ):
-        facts["hostaddr"] = _address_of(host)
-    facts["application_name"] = "khata radius"
-    facts["client_encoding"] = "UTF8"
-    return conninfo.make_conninfo("", **facts).encode()
-
-
-def _address_of(host: str) -> str:
+def _prepared_link(database_url: str) -> Link:
+    deadline = time.monotonic() + CONNECT_SECONDS_MAX
+    link = open_link(database_url, "khata radius", deadline)
     try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+        link.connection.send_query(_SETTINGS)
+        wait_result(link, deadline)
+        types = [_TEXT, _BIGINT, _TEXT, _DATE]
+        link.connection.send_prepare(_STATEMENT, _sql("load_access_state"), types)
+        wait_result(link, deadline)
+        link.connection.send_query_prepared(_STATEMENT, _NO_LOGIN)
+        wait_result(link, deadline)
+        link.connection.send_query(_TIMEOUTS)
+        wait_result(link, deadline)
+    except BaseException:
+        link.close()
+        raise
+    return link
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _sql(name: str) -> bytes:
+    """Give a query as libpq wants it, with $1, $2, … for %(name)s."""
+    sql = load_queries("authorization")[name]
+    return _PARAMETER.sub(lambda match: f"${_NUMBER_OF[match[1]]}", sql).encode()

@@ -17,9 +17,10 @@ from billing_core.decisions import Reject, RejectReason, decide_access
 from billing_core.passwords import open_password
 from billing_core.service_days import day_bounds, service_date
 from billing_core.settings import Settings, load_settings
-from radius_module.access_database import AccessDatabase, DatabaseAwayError
+from radius_module.access_database import AccessDatabase
 from radius_module.attributes import MalformedRequestError, parse_access_request
 from radius_module.grants import grant_words
+from radius_module.libpq import DatabaseAwayError
 from radius_module.replies import (
     REJECT_MESSAGES,
     Pairs,
