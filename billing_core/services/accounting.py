@@ -120,7 +120,7 @@ def _fold_intake(
 
 
 def _restart(event: AcctEvent) -> NasRestart:
-    # Event-Timestamp tells whole seconds (RFC 2869 §5.3), and a NAS restarts within one.
+    # Event-Timestamp has whole seconds (RFC 2869 §5.3); a NAS may restart within one.
     end_of_second = event_time(event) + timedelta(seconds=1)
     return NasRestart(event.nas_id, end_of_second, event.received_at)
 

@@ -31,7 +31,7 @@ SELECT min(cut_at) FROM acct_session
 -- find_unbilled --
 -- Ended sessions with charges on no bill: those that a login of the same device ended.
 SELECT customer_id, session_id FROM acct_session
- WHERE ended_at IS NOT NULL AND billed < charged ORDER BY ended_at LIMIT %(limit)s
+ WHERE bill_due AND ended_at IS NOT NULL ORDER BY customer_id, session_id LIMIT %(limit)s
 
 -- count_running --
 -- Running sessions, for the operator's glance.

@@ -191,7 +191,7 @@ WITH due AS (
      WHERE s.ended_at IS NOT NULL AND s.billed < s.charged
        AND s.customer_id = ANY (%(customer_ids)s) AND s.session_id = ANY (%(session_ids)s)
 ), marked AS (
-    UPDATE acct_session s SET billed = s.charged
+    UPDATE acct_session s SET billed = s.charged, bill_due = false
       FROM due WHERE s.customer_id = due.customer_id AND s.session_id = due.session_id
 ), issued AS (
     INSERT INTO bill (customer_id, kind, period_start, period_end, issued_at, net, vat, gross, paid, status, subject)

@@ -274,15 +274,15 @@ DECLARE
     wrong record;
     v_wallets bigint;
 BEGIN
-    SELECT p.customer_id, p.entry_id, sum(p.amount) AS total, min(p.line_no) AS first_line,
-           bool_and(e.entry_id IS NOT NULL) AS has_entry, bool_and(a.name IS NOT NULL) AS has_account
+    -- One look-up an entry, not one a posting.
+    SELECT p.customer_id, p.entry_id, p.total, p.first_line, p.has_account, e.entry_id IS NOT NULL AS has_entry
       INTO wrong
-      FROM new_posting p
+      FROM (SELECT n.customer_id, n.entry_id, sum(n.amount) AS total, min(n.line_no) AS first_line,
+                   bool_and(a.name IS NOT NULL) AS has_account
+              FROM new_posting n LEFT JOIN ledger_account a ON a.name = n.ledger_account
+             GROUP BY n.customer_id, n.entry_id) p
       LEFT JOIN ledger_entry e ON e.customer_id = p.customer_id AND e.entry_id = p.entry_id
-      LEFT JOIN ledger_account a ON a.name = p.ledger_account
-     GROUP BY p.customer_id, p.entry_id
-    HAVING sum(p.amount) <> 0 OR min(p.line_no) <> 1
-        OR NOT bool_and(e.entry_id IS NOT NULL) OR NOT bool_and(a.name IS NOT NULL)
+     WHERE p.total <> 0 OR p.first_line <> 1 OR NOT p.has_account OR e.entry_id IS NULL
      LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'ledger entry % of customer % is not whole: postings sum to %, first line %, entry known %, accounts known %',
@@ -426,6 +426,9 @@ CREATE TABLE acct_session (
     -- What has been charged to the wallet, and what of that is on a bill.
     charged numeric(16, 2) NOT NULL DEFAULT 0,
     billed numeric(16, 2) NOT NULL DEFAULT 0,
+    -- It ended by another's hand and its charges stand on no bill yet. A column of its
+    -- own: an index over charged itself would be rewritten with each charge.
+    bill_due boolean NOT NULL DEFAULT false,
     -- What has been counted against the package's quota.
     counted_seconds bigint NOT NULL DEFAULT 0,
     counted_octets bigint NOT NULL DEFAULT 0,
@@ -449,7 +452,7 @@ CREATE INDEX acct_session_running ON acct_session (customer_id) WHERE ended_at I
 CREATE INDEX acct_session_running_on_nas ON acct_session (nas_id) WHERE ended_at IS NULL;
 CREATE INDEX acct_session_to_cut ON acct_session (cut_at)
     WHERE ended_at IS NULL AND cut_at IS NOT NULL AND disconnect_requested_at IS NULL;
-CREATE INDEX acct_session_to_bill ON acct_session (ended_at) WHERE ended_at IS NOT NULL AND billed < charged;
+CREATE INDEX acct_session_to_bill ON acct_session (customer_id, session_id) WHERE bill_due;
 CREATE INDEX acct_session_by_acct_session_id ON acct_session (customer_id, acct_session_id);
 
 CREATE TABLE reservation (

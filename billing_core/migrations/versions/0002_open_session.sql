@@ -79,7 +79,7 @@ CREATE FUNCTION end_dead_session(p_customer_id bigint, p_session_id bigint, p_ca
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE acct_session
-       SET state = 'ended', ended_at = last_event_at, terminate_cause = p_cause
+       SET state = 'ended', ended_at = last_event_at, terminate_cause = p_cause, bill_due = billed < charged
      WHERE customer_id = p_customer_id AND session_id = p_session_id AND ended_at IS NULL;
     WITH ended AS (
         SELECT reservation_id, held FROM reservation
@@ -150,13 +150,6 @@ BEGIN
     IF v_status IS DISTINCT FROM 'active' THEN
         RETURN CASE WHEN v_status IS NULL THEN 'UNKNOWN_CUSTOMER' ELSE 'SUSPENDED' END;
     END IF;
-
-    SELECT count(*) FILTER (WHERE NOT same_device), array_agg(a.session_id) FILTER (WHERE same_device),
-           coalesce(sum(r.held) FILTER (WHERE same_device), 0)
-      INTO v_running, v_dead, v_dead_held
-      FROM (SELECT session_id, v_mac <> '' AND nas_id = v_nas_id AND calling_station_id = v_mac AS same_device
-              FROM acct_session WHERE customer_id = v_customer_id AND ended_at IS NULL) a
-      LEFT JOIN reservation r ON r.customer_id = v_customer_id AND r.session_id = a.session_id AND r.state = 'open';
     IF v_running >= g[6]::integer THEN
         RETURN 'TOO_MANY_SESSIONS';
     END IF;
