@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -222,6 +223,31 @@ def test_suspension_puts_a_running_customer_off_and_keeps_him_off(
         ),
     )
     assert outcomes == [{"kind": "disconnect", "outcome": "ACK"}]
+
+
+def test_a_charged_customer_is_off_when_his_money_is_used_up(
+    isp: Site, switch: Hostapd, coa_port: int
+) -> None:
+    """Session-Timeout and Disconnect come at the same moment: either may win."""
+    isp.khata(
+        *("package", "add", "by-the-second", "--billing", "per-session"),
+        *("--per-minute", "60"),
+    )
+    customer = "a_visitor"
+    isp.khata(
+        *("customer", "add", customer, "--password", PASSWORD),
+        *("--package", "by-the-second"),
+    )
+    isp.khata("wallet", "topup", customer, "5")
+    with let_in(isp, switch, customer):
+        session = isp.session_of(customer, is_over=True)
+        assert switch.acct_session_ids() == []
+    # The switch's clock of a session starts a moment after ours.
+    assert session["session_seconds"] in (4, 5)
+    assert session["charged"] == session["session_seconds"]
+    wallet = isp.show(customer)["wallet"]
+    assert Decimal(wallet["posted"]) == 5 - session["charged"]
+    assert Decimal(wallet["reserved"]) == 0
 
 
 def test_a_suspended_customer_is_refused(

@@ -52,9 +52,12 @@ def add_package(isp: Site, name: str, *options: str) -> str:
     return name
 
 
-def add_customer(isp: Site, username: str, package: str, *, top_up: str = "0") -> str:
+def add_customer(
+    isp: Site, username: str, package: str, *options: str, top_up: str = "0"
+) -> str:
     isp.khata(
-        *("customer", "add", username, "--password", PASSWORD, "--package", package)
+        *("customer", "add", username, "--password", PASSWORD, "--package", package),
+        *options,
     )
     if top_up != "0":
         isp.khata("wallet", "topup", username, top_up)
@@ -129,6 +132,22 @@ def test_a_refused_customer_is_told_why(
     assert exit_code in REFUSED
     assert isp.reject_reasons(customer) == ["BALANCE_EXHAUSTED"]
     assert "balance" in concentrator.client_log(line).lower()
+
+
+def test_a_customer_gets_his_own_address_and_no_second_session(
+    isp: Site, concentrator: Concentrator, line: int
+) -> None:
+    package = add_package(isp, "free-d", "--billing", "free")
+    customer = add_customer(isp, "fixed", package, "--static-ip", "10.9.0.77")
+    log_in(concentrator, line, customer)
+    assert concentrator.address(line) == "10.9.0.77"
+    other_line = line + 1
+    concentrator.dial(other_line, customer, PASSWORD)
+    wait_for("pppd to give up", lambda: concentrator.exit_code(other_line))
+    assert isp.reject_reasons(customer) == ["TOO_MANY_SESSIONS"]
+    assert concentrator.address(line) == "10.9.0.77"
+    session = isp.session_of(customer, is_over=False)
+    assert str(session["framed_ip"]) == "10.9.0.77"
 
 
 def test_a_wrong_password_is_refused(
