@@ -227,7 +227,7 @@ def charge_line(
     parts: Sequence[tuple[datetime, datetime]],
     *,
     proration: str,
-    zone: ZoneInfo,
+    text: str,
 ) -> BillLineDraft | None:
     """Give the line for parts of a period of this cycle price; None = it is free.
 
@@ -245,7 +245,7 @@ def charge_line(
         return None
     split = split_vat(amount, vat[0], inclusive=vat[1])
     return BillLineDraft(
-        f"{package.name}: {period_text(parts[0][0], parts[-1][1], zone)}",
+        f"{package.name}: {text}",
         share.quantize(_SHARE).normalize(),
         "cycle",
         split.net,
@@ -370,12 +370,17 @@ def _draft_parts(
     vat = vat_terms(profile, package, service_date(parts[0][0], zone))
     if vat is None:
         return Parked(facts.customer_id, NO_VAT_RATE)
+    text = terms.text
+    if parts != [(period.start, period.end)]:
+        text = period_text(parts[0][0], parts[-1][1], zone)
     line = charge_line(
-        package, price, vat, period, parts, proration=profile.proration, zone=zone
+        package, price, vat, period, parts, proration=profile.proration, text=text
     )
     if line is None:
         return None
-    due_at, suspend_at = payment_dates(moment, profile.schedule, zone)
+    due_at, suspend_at = terms.due_at, terms.suspend_at
+    if moment != terms.billing_moment:
+        due_at, suspend_at = payment_dates(moment, profile.schedule, zone)
     return BillDraft(
         facts.customer_id,
         CYCLE,

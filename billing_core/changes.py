@@ -278,14 +278,9 @@ def _charges(
             if vat is None:
                 raise ChangeError(f"VAT has no rate on {start.astimezone(zone):%F}.")
             piece = [(start, min(end, period.end))]
+            text = period_text(*piece[0], zone)
             line = charge_line(
-                package,
-                price,
-                vat,
-                period,
-                piece,
-                proration=profile.proration,
-                zone=zone,
+                package, price, vat, period, piece, proration=profile.proration, text=text
             )
             lines += [line] if line else []
             start, cycles = period.end, cycles + 1

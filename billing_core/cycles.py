@@ -5,6 +5,7 @@ boundary day that a month does not have is its last day (31 Jan, 28 Feb, 31 Mar)
 first period begins when service does, within a cycle; every other one is a whole cycle.
 """
 
+from bisect import bisect_right
 from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -18,6 +19,7 @@ RENEWAL, FIRST, DAY, MANUAL = "renewal", "first", "day", "manual"
 TRIGGERS = (RENEWAL, FIRST, DAY, MANUAL)
 
 _INSTANT = timedelta(microseconds=1)
+_ONE_DAY = timedelta(days=1)
 
 
 class ScheduleError(BillingError):
@@ -90,20 +92,28 @@ def boundary_day(schedule: Schedule, activated_at: datetime, zone: ZoneInfo) -> 
 
 
 @lru_cache(maxsize=4096)
+def local_midnight(day: date, zone: ZoneInfo) -> datetime:
+    """Give the moment a civil day begins."""
+    return day_bounds(day, zone)[0]
+
+
 def boundary(year: int, month: int, day: int, zone: ZoneInfo) -> datetime:
     """Give the moment a month's cycle begins; day is at most the month's last."""
-    civil = date(year, month, min(day, monthrange(year, month)[1]))
-    return day_bounds(civil, zone)[0]
+    return local_midnight(date(year, month, min(day, monthrange(year, month)[1])), zone)
 
 
 def boundary_until(moment: datetime, day: int, zone: ZoneInfo) -> datetime:
     """Give the last boundary at or before a moment."""
-    return max(b for b in _boundaries_around(moment, day, zone) if b <= moment)
+    civil = service_date(moment, zone)
+    near = _boundaries_near(civil.year, civil.month, day, zone)
+    return near[bisect_right(near, moment) - 1]
 
 
 def boundary_after(moment: datetime, day: int, zone: ZoneInfo) -> datetime:
     """Give the first boundary after a moment."""
-    return min(b for b in _boundaries_around(moment, day, zone) if b > moment)
+    civil = service_date(moment, zone)
+    near = _boundaries_near(civil.year, civil.month, day, zone)
+    return near[bisect_right(near, moment)]
 
 
 def is_boundary(moment: datetime, day: int, zone: ZoneInfo) -> bool:
@@ -113,10 +123,11 @@ def is_boundary(moment: datetime, day: int, zone: ZoneInfo) -> bool:
 
 def period_from(start: datetime, day: int, zone: ZoneInfo) -> BillingPeriod:
     """Give the period that starts at a moment and ends with its cycle."""
-    utc_start = start.astimezone(UTC)
-    cycle_end = boundary_after(utc_start, day, zone)
+    civil = service_date(start, zone)
+    near = _boundaries_near(civil.year, civil.month, day, zone)
+    index = bisect_right(near, start)
     return BillingPeriod(
-        utc_start, cycle_end, boundary_until(utc_start, day, zone), cycle_end
+        start.astimezone(UTC), near[index], near[index - 1], near[index]
     )
 
 
@@ -151,7 +162,7 @@ def billing_moment(
 def days_later(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
     """Give local midnight of the civil day that many days later, never earlier."""
     later = service_date(moment, zone) + timedelta(days=days)
-    return max(moment, day_bounds(later, zone)[0])
+    return max(moment, local_midnight(later, zone))
 
 
 def payment_dates(
@@ -176,7 +187,7 @@ def terms_of(
         moment,
         due_at,
         suspend_at,
-        billing_moment(next_period(period, day, zone), schedule, zone),
+        _moment_after(period.end, day, schedule, zone),
         service_date(period.start, zone),
         period_text(period.start, period.end, zone),
         period.start.isoformat(),
@@ -213,17 +224,26 @@ def period_text(start: datetime, end: datetime, zone: ZoneInfo) -> str:
 
 def _day_text(moment: datetime, within: datetime, zone: ZoneInfo) -> str:
     day = service_date(within, zone)
-    if moment in day_bounds(day, zone):
+    if moment in (local_midnight(day, zone), local_midnight(day + _ONE_DAY, zone)):
         return day.isoformat()
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
-def _boundaries_around(moment: datetime, day: int, zone: ZoneInfo) -> list[datetime]:
-    # One month more than seems needed on each side: where clocks go back over midnight
-    # (St John's until 2011), the civil date falls behind a boundary that has passed.
-    civil = service_date(moment, zone)
-    first = civil.year * 12 + civil.month - 1
-    return [
+@lru_cache(maxsize=8192)
+def _moment_after(
+    start: datetime, day: int, schedule: Schedule, zone: ZoneInfo
+) -> datetime:
+    return billing_moment(period_from(start, day, zone), schedule, zone)
+
+
+@lru_cache(maxsize=4096)
+def _boundaries_near(
+    year: int, month: int, day: int, zone: ZoneInfo
+) -> tuple[datetime, ...]:
+    # One month more than seems needed: where clocks go back over midnight (St John's
+    # until 2011), the civil date falls behind a boundary that has passed.
+    first = year * 12 + month - 1
+    return tuple(
         boundary(months // 12, months % 12 + 1, day, zone)
         for months in range(first - 1, first + 3)
-    ]
+    )

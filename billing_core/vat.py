@@ -56,7 +56,7 @@ class VatProfile:
     def __post_init__(self) -> None:
         """Refuse impossible rates, and put them in the order of time."""
         for day, percent in self.rates:
-            if not 0 <= percent <= 100 or percent != round_money(percent):
+            if not _is_percentage(percent):
                 raise VatProfileError(f"VAT from {day} cannot be {percent} percent.")
         if len({day for day, _ in self.rates}) != len(self.rates):
             raise VatProfileError(f"VAT profile {self.name} has a day with two rates.")
@@ -86,3 +86,9 @@ def totals_by_rate(lines: Iterable[RatedSplit]) -> dict[Decimal, VatSplit]:
     for line in lines:
         groups.setdefault(line.vat_percent, []).append(line)
     return {rate: sum_of(groups[rate]) for rate in sorted(groups)}
+
+
+def _is_percentage(percent: Decimal) -> bool:
+    return (
+        percent.is_finite() and 0 <= percent <= 100 and percent == round_money(percent)
+    )
