@@ -278,9 +278,14 @@ def _charges(
             if vat is None:
                 raise ChangeError(f"VAT has no rate on {start.astimezone(zone):%F}.")
             piece = [(start, min(end, period.end))]
-            text = period_text(*piece[0], zone)
             line = charge_line(
-                package, price, vat, period, piece, proration=profile.proration, text=text
+                package,
+                price,
+                vat,
+                period,
+                piece,
+                proration=profile.proration,
+                text=period_text(*piece[0], zone),
             )
             lines += [line] if line else []
             start, cycles = period.end, cycles + 1
