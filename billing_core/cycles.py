@@ -18,6 +18,9 @@ from billing_core.service_days import day_bounds, service_date
 RENEWAL, FIRST, DAY, MANUAL = "renewal", "first", "day", "manual"
 TRIGGERS = (RENEWAL, FIRST, DAY, MANUAL)
 
+# Of due and grace days each; more would be no deadline, and calendars end.
+DAYS_MAX = 366
+
 _INSTANT = timedelta(microseconds=1)
 _ONE_DAY = timedelta(days=1)
 
@@ -73,8 +76,9 @@ def check_schedule(schedule: Schedule) -> None:
         raise ScheduleError("A bill day belongs to the trigger 'day', and to no other.")
     if schedule.bill_day is not None and not 1 <= schedule.bill_day <= 31:
         raise ScheduleError(f"A bill day is 1 to 31, not {schedule.bill_day}.")
-    if schedule.due_days < 0 or schedule.grace_days < 0:
-        raise ScheduleError("Due days and grace days cannot be negative.")
+    for days in (schedule.due_days, schedule.grace_days):
+        if not 0 <= days <= DAYS_MAX:
+            raise ScheduleError(f"Due days and grace days are 0 to {DAYS_MAX} days.")
 
 
 def minute_of(moment: datetime) -> datetime:

@@ -344,6 +344,8 @@ def test_service_begins_with_its_minute():
         Schedule(DAY, 32),
         Schedule(due_days=-1),
         Schedule(grace_days=-1),
+        Schedule(due_days=367),
+        Schedule(grace_days=367),
     ],
 )
 def test_a_schedule_that_contradicts_itself_is_refused(schedule):
