@@ -10,6 +10,7 @@ from billing_core.money import VatSplit
 
 WALLET = "wallet"
 CASH = "cash"
+RECEIVABLE = "receivable"
 INCOME = "income"
 VAT_PAYABLE = "vat_payable"
 ADJUSTMENT = "adjustment"

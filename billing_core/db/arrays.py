@@ -21,6 +21,7 @@ def _quoted(text: str) -> str:
 
 _WRITE: dict[type, Callable[[Any], str]] = {
     int: str,
+    bool: lambda value: "t" if value else "f",
     Decimal: str,
     str: _quoted,
     datetime: datetime.isoformat,

@@ -113,3 +113,40 @@ SELECT u.customer_id, 'package ' || u.subscription_id || ' says ' || u.seconds_u
 SELECT customer_id, 'wallet is overdrawn by ' || -(posted - reserved + credit_limit)
   FROM wallet WHERE posted - reserved + credit_limit < 0
  LIMIT %(limit)s
+
+-- dues_unlike_bills --
+-- Wallets whose due amount is not what is open on their bills.
+SELECT w.customer_id, 'wallet says ' || w.due || ' due, the open bills ' || coalesce(b.total, 0)
+  FROM wallet w
+  LEFT JOIN (SELECT customer_id, sum(gross - paid) AS total FROM bill WHERE status IN ('unpaid', 'partial')
+              GROUP BY customer_id) b ON b.customer_id = w.customer_id
+ WHERE w.due <> coalesce(b.total, 0)
+ LIMIT %(limit)s
+
+-- receivables_unlike_dues --
+-- Customers whose receivable in the ledger is not what they owe on bills.
+SELECT w.customer_id, 'the ledger has ' || coalesce(p.total, 0) || ' receivable, the wallet ' || w.due || ' due'
+  FROM wallet w
+  LEFT JOIN (SELECT customer_id, sum(amount) AS total FROM posting WHERE ledger_account = 'receivable'
+              GROUP BY customer_id) p ON p.customer_id = w.customer_id
+ WHERE w.due <> coalesce(p.total, 0)
+ LIMIT %(limit)s
+
+-- bills_unlike_allocations --
+-- Bills of cycles and charges whose paid amount is not what was allocated to them.
+SELECT b.customer_id, 'bill ' || b.bill_id || ' has ' || b.paid || ' paid, its allocations ' || coalesce(sum(a.amount), 0)
+  FROM bill b
+  LEFT JOIN bill_allocation a ON a.customer_id = b.customer_id AND a.bill_id = b.bill_id
+ WHERE b.kind NOT IN ('service_day', 'session', 'package') AND b.status <> 'void'
+ GROUP BY b.customer_id, b.bill_id
+HAVING b.paid <> coalesce(sum(a.amount), 0)
+ LIMIT %(limit)s
+
+-- cycles_that_overlap --
+-- Cycle bills of one customer for the same time.
+SELECT a.customer_id, 'bills ' || a.bill_id || ' and ' || b.bill_id || ' are for the same time'
+  FROM bill a
+  JOIN bill b ON b.customer_id = a.customer_id AND b.bill_id > a.bill_id AND b.kind = 'cycle' AND b.status <> 'void'
+             AND b.period_start < a.period_end AND a.period_start < b.period_end
+ WHERE a.kind = 'cycle' AND a.status <> 'void'
+ LIMIT %(limit)s

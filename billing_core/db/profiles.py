@@ -1,0 +1,158 @@
+"""Billing profiles and VAT profiles."""
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from decimal import Decimal
+
+from psycopg import errors
+from psycopg.rows import class_row
+
+from billing_core.db.connect import Connection
+from billing_core.db.queries import load_queries
+from billing_core.errors import BillingError
+
+_QUERIES = load_queries("profiles")
+
+
+class ProfileContradictionError(BillingError):
+    """A billing profile contradicts itself."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"Billing profile {name}: {why}.")
+
+
+class UnknownProfileError(BillingError):
+    """There is no such profile."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"There is no {kind} profile {name}.")
+
+
+@dataclass(frozen=True, slots=True)
+class NewProfile:
+    """What an operator says of a billing profile."""
+
+    name: str
+    #: daily | monthly | free
+    billing_type: str
+    #: renewal | first | day | manual
+    bill_trigger: str = "renewal"
+    bill_day: int | None = None
+    in_advance: bool = True
+    cycle_ends_with_month: bool = False
+    due_days: int = 7
+    grace_days: int = 0
+    #: 0 = off.
+    due_threshold: Decimal = Decimal(0)
+    auto_bill: bool = True
+    auto_suspend: bool = True
+    auto_activate: bool = True
+    bill_while_suspended: bool = False
+    #: reject | pool | address_list
+    suspended_state: str = "reject"
+    suspended_pool: str | None = None
+    suspended_address_list: str | None = None
+    #: by_minute | none
+    proration: str = "by_minute"
+    vat_profile_id: int | None = None
+    minimum_validity_days: int = 1
+    #: every_day | days_used
+    daily_charge: str = "every_day"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile(NewProfile):
+    """A billing profile in use by so many customers."""
+
+    profile_id: int
+    customers: int
+
+
+_CONSTRAINTS = {
+    "billing_profile_name_unique": "another profile has this name",
+    "billing_profile_day_given": "trigger `day` needs a bill day, and no other has one",
+    "billing_profile_day_range": "a bill day is between 1 and 31",
+    "billing_profile_days_not_negative": "days and threshold cannot be negative, and"
+    " the minimum validity is at least a day",
+    "billing_profile_suspended_state_whole": "the suspended state needs its pool or"
+    " address list",
+    "billing_profile_cycles_are_monthly": "only monthly profiles have a trigger",
+    "billing_profile_vat_exists": "there is no such VAT profile",
+}
+
+
+def insert_profile(conn: Connection, profile: NewProfile) -> int:
+    """Write a billing profile and return its id."""
+    try:
+        row = conn.execute(_QUERIES["insert_profile"], asdict(profile)).fetchone()
+    except errors.IntegrityError as error:
+        constraint = error.diag.constraint_name or ""
+        why = _CONSTRAINTS.get(constraint, constraint)
+        raise ProfileContradictionError(profile.name, why) from None
+    return 0 if row is None else int(row[0])
+
+
+def list_profiles(conn: Connection) -> list[Profile]:
+    """Return every billing profile."""
+    with conn.cursor(row_factory=class_row(Profile)) as cursor:
+        return cursor.execute(_QUERIES["list_profiles"]).fetchall()
+
+
+def find_profile(conn: Connection, name: str) -> Profile:
+    """Return the billing profile of this name."""
+    for profile in list_profiles(conn):
+        if profile.name == name:
+            return profile
+    raise UnknownProfileError("billing", name)
+
+
+def insert_vat_profile(
+    conn: Connection,
+    name: str,
+    *,
+    registration_number: str,
+    inclusive: bool,
+    rates: list[tuple[date, Decimal]],
+) -> int:
+    """Write a VAT profile with its rates and return its id."""
+    row = conn.execute(
+        _QUERIES["insert_vat_profile"],
+        {
+            "name": name,
+            "registration_number": registration_number,
+            "inclusive": inclusive,
+        },
+    ).fetchone()
+    vat_profile_id = 0 if row is None else int(row[0])
+    for effective_from, percent in rates:
+        add_vat_rate(conn, vat_profile_id, effective_from, percent)
+    return vat_profile_id
+
+
+def add_vat_rate(
+    conn: Connection, vat_profile_id: int, effective_from: date, percent: Decimal
+) -> None:
+    """Let a VAT profile have another rate from a date on."""
+    conn.execute(
+        _QUERIES["insert_vat_rate"],
+        {
+            "vat_profile_id": vat_profile_id,
+            "effective_from": effective_from,
+            "percent": percent,
+        },
+    )
+
+
+def find_vat_profile(conn: Connection, name: str) -> int:
+    """Return the id of the VAT profile of this name."""
+    row = conn.execute(_QUERIES["find_vat_profile"], {"name": name}).fetchone()
+    if row is None:
+        raise UnknownProfileError("VAT", name)
+    return int(row[0])
+
+
+def set_profile(conn: Connection, customer_id: int, profile_id: int) -> None:
+    """Put a customer on a billing profile."""
+    conn.execute(
+        _QUERIES["set_profile"], {"customer_id": customer_id, "profile_id": profile_id}
+    )
