@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 
 from bench import results
-from bench.measures import login
+from bench.measures import fold, intake, login, memory
 from bench.people import Sizes
 from bench.results import Result
 from bench.site import Plan, Site, open_site
@@ -15,6 +15,9 @@ Measure = Callable[[Site], Result]
 
 MEASURES: dict[str, Measure] = {
     "login": login.measure,
+    "intake": intake.measure,
+    "fold": fold.measure,
+    "memory": memory.measure,
 }
 # These run beside the peers.
 _WITH_PEERS = {"login", "authorize", "intake"}
