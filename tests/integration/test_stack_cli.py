@@ -22,6 +22,7 @@ from billing_core.stack.code_home import reachable_code_home
 from billing_core.stack.control import wait_for
 from billing_core.stack.identities import server_identity
 from billing_core.stack.layout import REPOSITORY
+from billing_core.stack.ports import choose_ports
 
 NAMES = ["postgres", "freeradius", "worker", "scheduler", "web"]
 
@@ -44,12 +45,22 @@ def status(var: Path) -> dict[str, Any]:
     return told
 
 
+def up(var: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Start a stack on ports of its own: the usual ones are for the machine's."""
+    return khata(var, "up", *free_ports(), *arguments)
+
+
+def free_ports() -> list[str]:
+    ports, _ = choose_ports({}, {}, "127.0.0.1", usual=False)
+    return [f"--{name}-port={port}" for name, port in ports.items()]
+
+
 @pytest.fixture(scope="module")
 def var() -> Iterator[Path]:
     """A stack that `khata up` started."""
     with stack.scratch_var() as place:
         try:
-            started = khata(place, "up")
+            started = up(place)
             assert started.returncode == 0, started.stderr
             yield place
         finally:
@@ -118,7 +129,7 @@ def test_servers_run_as_users_of_their_own(var: Path) -> None:
 
 def test_down_stops_all_of_it_and_a_second_one_says_so() -> None:
     with stack.scratch_var() as place:
-        assert khata(place, "up").returncode == 0
+        assert up(place).returncode == 0
         pids = [process["pid"] for process in status(place)["processes"]]
         stopped = khata(place, "down")
         assert (stopped.returncode, stopped.stderr) == (0, "Stopped.\n")
@@ -134,7 +145,14 @@ def test_down_stops_all_of_it_and_a_second_one_says_so() -> None:
 def test_up_in_the_foreground_ends_in_order_on_sigterm() -> None:
     with stack.scratch_var() as place:
         foreground = subprocess.Popen(
-            [sys.executable, "-m", "billing_core.cli", "up", "--foreground"],
+            [
+                sys.executable,
+                "-m",
+                "billing_core.cli",
+                "up",
+                "--foreground",
+                *free_ports(),
+            ],
             cwd=REPOSITORY,
             env={**os.environ, "KHATA_VAR": str(place)},
             stdin=subprocess.DEVNULL,
