@@ -39,7 +39,7 @@ _CLOCK_AHEAD_MAX = timedelta(minutes=1)
 _CLOCK_BEHIND_MAX = timedelta(days=7)
 # Start = Event-Timestamp - Acct-Session-Time, both in whole seconds of a NAS that
 # takes its time: estimates of one session's start differ by a few seconds.
-_START_SLACK = timedelta(seconds=10)
+START_SLACK = timedelta(seconds=10)
 
 
 class AcctEvent(NamedTuple):
@@ -150,7 +150,7 @@ def began_with(session: AcctSession, event: AcctEvent) -> bool:
     vanish in the old one's higher counters. We ask when the event's session began;
     what remains: an id reused within ten seconds of the old session's start.
     """
-    return abs(implied_start(event) - session.started_at) <= _START_SLACK
+    return abs(implied_start(event) - session.started_at) <= START_SLACK
 
 
 def could_go_on_with(session: AcctSession, event: AcctEvent) -> bool:

@@ -1,8 +1,10 @@
 """Which session an accounting packet belongs to; pure."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from billing_core.accounting import (
+    START_SLACK,
     AcctEvent,
     AcctSession,
     began_with,
@@ -40,9 +42,12 @@ def find_session(
 
     1. by our Class, unless that login's session already has another Acct-Session-Id
     2. by NAS, Acct-Session-Id and the moment the session began
+
+    And loosely, once no other is known to fit, ended ones included:
+
     3. for a NAS that returns no Class: the accepted login of that device which has not
-       spoken yet
-    4. loosely, once no other is known to fit: by NAS and Acct-Session-Id alone
+       spoken yet. The Stop of the session that this login replaced comes about now, too
+    4. by NAS and Acct-Session-Id alone
     """
     session_id = session_id_of_class(event.class_value)
     on_nas = [s for s in sessions if s.nas_id == event.nas_id]
@@ -54,14 +59,14 @@ def find_session(
     if began:
         start = implied_start(event)
         return min(began, key=lambda s: abs(s.started_at - start))
+    if not loosely:
+        return None
     if not session_id:
         for session in on_nas:
             if _awaits(session, event):
                 return session
-    if loosely:
-        later = [s for s in same_id if could_go_on_with(s, event)]
-        return max(later, key=lambda s: s.started_at, default=None)
-    return None
+    later = [s for s in same_id if could_go_on_with(s, event)]
+    return max(later, key=lambda s: s.started_at, default=None)
 
 
 def _has_id(session: AcctSession, event: AcctEvent, session_id: int) -> bool:
@@ -81,4 +86,7 @@ def _awaits(session: AcctSession, event: AcctEvent) -> bool:
         session.state == "opening"
         and _is_free_for(session, event)
         and session.calling_station_id in ("", event.calling_station_id)
+        # By our clock, since it was by ours that the login was accepted.
+        and event.received_at - timedelta(seconds=event.session_seconds or 0)
+        >= session.started_at - START_SLACK
     )

@@ -50,6 +50,7 @@ class CustomerPackage:
     package_id: int
     subscription_id: int | None
     interim_interval_seconds: int | None
+    billing: str
 
 
 def lock_wallets(conn: Connection, customer_ids: Iterable[int]) -> dict[int, Wallet]:

@@ -17,6 +17,7 @@ from billing_core.accounting import (
     in_order,
     needs_history,
 )
+from billing_core.charging import BALANCE_EXHAUSTED
 from billing_core.db import intake
 from billing_core.db import sessions as db
 from billing_core.db.closing import NasRestart, note_nas_restart
@@ -248,4 +249,7 @@ def _new_session(
         last_received_at=event.received_at,
         interim_interval_seconds=customer.interim_interval_seconds
         or _INTERIM_SECONDS_DEFAULT,
+        # No login of ours charged its day: the rollover does, at once, or cuts it.
+        cut_at=event.received_at if customer.billing == "daily" else None,
+        cut_reason=BALANCE_EXHAUSTED if customer.billing == "daily" else None,
     )

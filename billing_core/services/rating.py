@@ -131,7 +131,8 @@ def rate_and_write(conn: Connection, batch: Batch, now: datetime) -> RatingResul
         conn, {s.package_id for s in batch.touched.values()}
     )
     outcome.quotas_read = _read_quotas(conn, batch, packages)
-    for session in list(batch.touched.values()):
+    # The ended ones first: what they held is free for those that go on.
+    for session in sorted(batch.touched.values(), key=lambda s: s.is_running):
         _rate(batch, session, packages[session.package_id], outcome, now)
     _write(conn, batch, outcome, now)
     return RatingResult(len(outcome.charges), len(outcome.disconnects))
@@ -191,13 +192,16 @@ def _rate_by_money(
         outcome.opened.append((session.customer_id, session.session_id))
         held = ZERO
     allowed = wallet.sessions_allowed or package.sessions_allowed
-    others = len(batch.others(session))
+    # Those that hold nothing yet are still to have a share: sessions of one batch.
+    others = sum(o.session_id in batch.held for o in batch.others(session))
     share = share_of_funds(wallet.available + held, allowed, others)
     if share != held:
         outcome.holds.append((session.customer_id, session.session_id, held, share))
         wallet.reserved += share - held
         batch.held[session.session_id] = share
-    return limit_by_money(session, package.tariff, share)
+    is_at_limit = limit_by_money(session, package.tariff, share)
+    # Within an increment that nobody could pay it is not at its limit, but at its end.
+    return is_at_limit or wallet.available < 0
 
 
 def _rate_by_quota(

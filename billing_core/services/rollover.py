@@ -1,6 +1,6 @@
 """Carry daily sessions over midnight: charge the new service day, or cut."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from billing_core.accounting import AcctSession
@@ -13,40 +13,25 @@ from billing_core.services.rating import Batch
 
 # Customers a transaction, so that midnight is many short waits and no long one.
 _CHUNK = 200
+# A session that nobody looked after for longer is stale, not owing.
+_MISSED_DAYS_MAX = timedelta(days=31)
 
 
 def roll_service_days(conn: Connection, now: datetime, zone: ZoneInfo) -> int:
-    """Charge today to customers whose daily sessions ran into it; returns how many.
+    """Charge the days that daily sessions ran into up to today; returns how many.
 
     1. find them by the moment up to which their session is paid
-    2. under their wallets' locks, charge and bill the day to who can pay it
+    2. under their wallets' locks, charge and bill each day since to who can pay it:
+       more than today when no worker ran at a midnight
     3. move the moment to the day's end; cut who cannot pay
     """
-    day = service_date(now, zone)
-    _, end = day_bounds(day, zone)
+    today = service_date(now, zone)
+    _, end = day_bounds(today, zone)
     paid: set[int] = set()
 
     def charge(batch: Batch) -> None:
-        sessions = [s for many in batch.running.values() for s in many]
-        prices = db.read_day_prices(conn, {s.package_id for s in sessions})
         paid.clear()
-        paid.update(db.read_days_charged(conn, batch.wallets, day))
-        charges = []
-        for session in sessions:
-            wallet = batch.wallets[session.customer_id]
-            is_due = session.cut_at is not None and session.cut_at <= now
-            if session.package_id not in prices or not is_due:
-                continue
-            if session.customer_id in paid or wallet.suspend_reason is not None:
-                continue
-            name, price = prices[session.package_id]
-            parts = day_charge(price, day)
-            if wallet.available >= parts.gross:
-                charges.append((session.customer_id, name, price.vat_percent, parts))
-                wallet.posted -= parts.gross
-                paid.add(session.customer_id)
-        if charges:
-            db.charge_service_days(conn, day, charges, now=now, actor="worker")
+        paid.update(_charge_due_days(conn, batch, now, zone))
 
     def carry_over(batch: Batch, session: AcctSession) -> bool:
         is_due = session.cut_at is not None and session.cut_at <= now
@@ -65,3 +50,43 @@ def roll_service_days(conn: Connection, now: datetime, zone: ZoneInfo) -> int:
         now,
         prepare=charge,
     )
+
+
+def _charge_due_days(
+    conn: Connection, batch: Batch, now: datetime, zone: ZoneInfo
+) -> set[int]:
+    """Charge the days that are due, oldest first; return who has paid up to today."""
+    sessions = [s for many in batch.running.values() for s in many]
+    prices = db.read_day_prices(conn, {s.package_id for s in sessions})
+    today = service_date(now, zone)
+    # Of each customer: the first day that is due, and what he is on.
+    due: dict[int, tuple[date, int]] = {}
+    for session in sessions:
+        is_due = session.cut_at is not None and session.cut_at <= now
+        if session.package_id not in prices or not is_due:
+            continue
+        assert session.cut_at is not None  # noqa: S101 - narrows the type
+        first = max(service_date(session.cut_at, zone), today - _MISSED_DAYS_MAX)
+        if batch.wallets[session.customer_id].suspend_reason is None:
+            known = due.get(session.customer_id, (first, session.package_id))
+            due[session.customer_id] = min(known, (first, session.package_id))
+    day = min((first for first, _ in due.values()), default=today)
+    while due and day <= today:
+        charged = db.read_days_charged(conn, due, day)
+        charges = []
+        for customer_id, (first, package_id) in list(due.items()):
+            if first > day or customer_id in charged:
+                continue
+            name, price = prices[package_id]
+            parts = day_charge(price, day)
+            wallet = batch.wallets[customer_id]
+            if wallet.available >= parts.gross:
+                charges.append((customer_id, name, price.vat_percent, parts))
+                wallet.posted -= parts.gross
+            else:
+                del due[customer_id]
+        if charges:
+            db.charge_service_days(conn, day, charges, now=now, actor="worker")
+        day += timedelta(days=1)
+    # Who had today charged before is as good as who paid it now.
+    return set(due) | db.read_days_charged(conn, batch.wallets, today)

@@ -47,7 +47,7 @@ SELECT s.customer_id, s.session_id, s.nas_id, s.package_id, s.subscription_id, s
 
 -- read_customer_packages --
 -- What a session that began without us runs on: the customer's package and subscription.
-SELECT c.customer_id, c.username, c.package_id, s.subscription_id, p.interim_interval_seconds
+SELECT c.customer_id, c.username, c.package_id, s.subscription_id, p.interim_interval_seconds, p.billing
   FROM customer c
   JOIN package p ON p.package_id = c.package_id
   LEFT JOIN subscription s ON s.customer_id = c.customer_id AND s.state <> 'ended'

@@ -89,7 +89,19 @@ def test_a_nas_without_class_is_met_by_the_login_that_awaits_that_device() -> No
     mine = a_session(session_id=1, calling_station_id="02:00:00:00:00:01")
     others = a_session(session_id=2, calling_station_id="02:00:00:00:00:02")
     event = an_event(START, 0, **NO_CLASS)
-    assert find_session([others, mine], event, loosely=False) is mine
+    assert find_session([others, mine], event, loosely=True) is mine
+    # First it is looked for among those that ended.
+    assert find_session([others, mine], event, loosely=False) is None
+
+
+def test_a_login_does_not_await_what_began_before_it() -> None:
+    """The Stop of the session that it replaced."""
+    login = a_session(calling_station_id="02:00:00:00:00:01")
+    stop = an_event(STOP, 5, session_seconds=900, **NO_CLASS)
+    assert find_session([login], stop, loosely=True) is None
+    # Whatever the clock of the NAS says.
+    start = an_event(START, 0, event_epoch=int(T0.timestamp()) - 3600, **NO_CLASS)
+    assert find_session([login], start, loosely=True) is login
 
 
 @pytest.mark.parametrize(
