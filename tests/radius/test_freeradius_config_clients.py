@@ -16,6 +16,7 @@ SECRETS = [
     "with space and #comment",
     "'single' \"double\" `back`",
     "back\\slash \\n \\' end\\",
+    "\\\\two \\t \\101 one\\x",
     "$ENV{HOME} ${prefix} %{User-Name} %n",
     "গোপন",
 ]
