@@ -12,7 +12,7 @@ from billing_core.db.connect import Connection, connect
 from billing_core.db.nas import NewNas
 from billing_core.services.nas import add_nas
 from simulators.nas import Flavour, SimulatedNas
-from tests.radius.isp import Isp
+from tests.radius.isp import Isp, PatientNas
 
 SECRET = "testing123"
 PROCESSES = ("postgres", "freeradius", "worker", "scheduler")
@@ -96,13 +96,15 @@ def a_simulated_nas(
     vendor: str = "mikrotik",
     octets_swapped: bool = False,
     is_known: bool = True,
+    is_patient: bool = True,
     **options: object,
 ) -> SimulatedNas:
     """Switch a NAS on; FreeRADIUS knows it already, or learns of it when it speaks."""
     options.setdefault("flavour", Flavour.PPPOE)
     known = _known.get(on.var) if is_known else None
     address = known.pop() if known else next_address()
-    nas = SimulatedNas(
+    kind = PatientNas if is_patient else SimulatedNas
+    nas = kind(
         address,
         SECRET.encode(),
         auth=("127.0.0.1", on.auth_port),
