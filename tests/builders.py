@@ -301,8 +301,12 @@ def open_session(
     mac: str = "02:00:00:00:00:01",
     nas_port_id: str = "ether1",
     acct_session_id: str = "",
+    at: datetime | None = None,
 ) -> str:
-    """Open a granted session as post-auth does; returns OK or the reason why not."""
+    """Open a granted session as post-auth does; returns OK or the reason why not.
+
+    The database accepts by its own clock; `at` sets when that was.
+    """
     (answer,) = rows(
         conn,
         "SELECT open_session(%s, %s, 'hotspot1', %s, %s)",
@@ -311,6 +315,17 @@ def open_session(
         nas_port_id,
         acct_session_id,
     )[0]
+    if at is not None and answer == "OK":
+        conn.execute(
+            "UPDATE acct_session SET accepted_at = %(at)s, started_at = %(at)s,"
+            " last_event_at = %(at)s, last_received_at = %(at)s"
+            " WHERE customer_id = %(customer_id)s AND session_id = %(session_id)s",
+            {
+                "at": at,
+                "customer_id": grant.customer_id,
+                "session_id": grant.session_id,
+            },
+        )
     return str(answer)
 
 

@@ -161,18 +161,8 @@ def a_town(
         class_value = ""
         if session.logs_in:
             grant = a_grant(conn, customer_id, nas_id)
-            assert open_session(conn, grant, mac=session.mac) == "OK"
-            # It was accepted when it began, not now.
-            conn.execute(
-                "UPDATE acct_session SET accepted_at = %(at)s, started_at = %(at)s,"
-                " last_event_at = %(at)s WHERE customer_id = %(customer_id)s"
-                " AND session_id = %(session_id)s",
-                {
-                    "at": session.begins,
-                    "customer_id": customer_id,
-                    "session_id": grant.session_id,
-                },
-            )
+            answer = open_session(conn, grant, mac=session.mac, at=session.begins)
+            assert answer == "OK"
             class_value = grant.class_value
         username = username_of(conn, customer_id)
         town.packets += session.packets(username, nas_id, class_value)
