@@ -3,6 +3,7 @@
 import random
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -197,6 +198,19 @@ def test_a_special_price_and_a_discount_make_the_price():
     assert cycle_price(facts.package, None, D(50)) == D("300.00")
 
 
+@given(st.decimals(1, 99_999, places=2), st.decimals(0, 100, places=2))
+def test_a_discount_is_rounded_half_up_once(price, percent):
+    cents = Fraction(price) * (100 - Fraction(percent))
+    expected = D((cents + Fraction(1, 2)).__floor__()).scaleb(-2)
+    assert cycle_price(a_package(str(price)), None, percent) == expected
+
+
+def test_time_before_the_activation_is_never_billed():
+    facts = facts_of(activated_at=local(2026, 11, 16))
+    (bill,) = drafts(facts, local(2026, 11, 16))
+    assert (bill.period_start, bill.gross) == (local(2026, 11, 16), D("300.00"))
+
+
 def test_the_profile_s_vat_stands_over_the_package_s():
     vat = VatProfile(1, "VAT", False, ((date(2020, 1, 1), D("15.00")),))
     package = a_package("100.00", vat_percent=D("5.00"))
@@ -213,6 +227,15 @@ def test_the_rate_is_the_one_of_the_civil_day_a_period_starts_on():
     facts = facts_of(billed_until=local(2026, 10, 1), profile=a_profile(vat=vat))
     bills = drafts(facts, NOVEMBER)
     assert [bill.lines[0].vat_percent for bill in bills] == [D("5.00"), D("15.00")]
+
+
+def test_a_part_of_a_cycle_has_the_rate_of_the_day_the_part_starts_on():
+    rates = ((date(2020, 1, 1), D("5.00")), (date(2026, 11, 10), D("15.00")))
+    vat = VatProfile(1, "VAT", False, rates)
+    back = local(2026, 11, 16)
+    left_out = (Stretch(local(2026, 10, 20), back),)
+    (bill,) = drafts(facts_of(profile=a_profile(vat=vat), left_out=left_out), back)
+    assert bill.lines[0].vat_percent == D("15.00")
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,21 @@ def test_a_change_before_the_first_run_charges_what_the_run_had_not():
     assert (bill.period_start, bill.gross) == (HALF, D("600.00"))
 
 
+def test_time_before_the_activation_is_not_charged_by_a_change():
+    facts = facts_of(activated_at=local(2026, 11, 11), billed_until=NOVEMBER)
+    assert to_fast(facts, [], HALF).charge == D("100.00")
+
+
+def test_a_cycle_billed_ahead_is_credited_and_charged_as_a_whole():
+    next_year = local(2027, 1, 1)
+    facts = facts_of(billed_until=next_year)
+    quote = to_fast(facts, [billed(DECEMBER, next_year), billed()], HALF)
+    assert [credit.gross for credit in quote.credits] == [300, 600]
+    assert [line.gross for line in quote.charges] == [600, 1200]
+    assert quote.charges[1].description == "Home 50: 2026-12-01 to 2026-12-31"
+    assert (quote.period_start, quote.period_end) == (HALF, next_year)
+
+
 def test_suspended_time_is_not_charged_by_a_change_either():
     suspended = (Stretch(local(2026, 11, 6), local(2026, 11, 11)),)
     facts = facts_of(
@@ -277,6 +292,16 @@ def test_leaving_monthly_credits_what_is_unused(new, package):
     quote = profile_quote(facts_of(), new, [billed()], package)
     assert (quote.credit, quote.charges) == (D("300.00"), ())
     assert quote.billed_until is None
+
+
+def test_leaving_monthly_credits_a_cycle_billed_ahead_as_a_whole():
+    facts = facts_of(billed_until=local(2027, 1, 1))
+    parts = [billed(), billed(DECEMBER, local(2027, 1, 1))]
+    quote = profile_quote(facts, FREE, parts)
+    assert [(credit.gross, credit.description) for credit in quote.credits] == [
+        (D("300.00"), "Home 10, unused: 2026-11-16 to 2026-11-30"),
+        (D("600.00"), "Home 10, unused: 2026-12-01 to 2026-12-31"),
+    ]
 
 
 def test_leaving_monthly_in_arrears_charges_what_was_used():
