@@ -1,32 +1,32 @@
 """Who may come in, for how long and for how much: the rules of a login; pure.
 
-Times are Unix seconds here: a login is decided in microseconds (radius.md §0.1), and
-both ends, the database's row and the NAS's Session-Timeout, count in seconds. For the
-same reason the records of one login are named tuples, and what a package means is
-computed once and shared (Package).
+Times are Unix seconds and amounts are minor units here, and the records of one login
+are named tuples: it is decided within the one part of the server that is serialised
+(radius.md §0.1), where each microsecond counts. What a package means is computed once
+and shared (Package).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from billing_core.mac_addresses import parse_mac
-from billing_core.money import MINOR_UNIT, ZERO
 from billing_core.service_days import (
     DayPrice,
-    covered_until,
+    covered_until_minor,
     day_charge,
     day_end_epoch,
 )
 from billing_core.tariff import (
     Tariff,
-    affordable_octets,
-    affordable_seconds,
-    first_increment_worth,
+    affordable_octets_minor,
+    affordable_seconds_minor,
+    first_increment_worth_minor,
 )
 
 # Beyond these a limit means nothing, and no NAS or column could hold it.
@@ -78,6 +78,13 @@ class Package:
     tariff: Tariff | None = None
 
 
+class Nas(NamedTuple):
+    """What a login must know of the NAS it comes through."""
+
+    vendor: str
+    interim_interval_seconds: int
+
+
 class AccessRequest(NamedTuple):
     """What a decision needs of an Access-Request."""
 
@@ -107,7 +114,7 @@ class RunningSession(NamedTuple):
     #: What it was promised and has not used.
     seconds_promised: int
     octets_promised: int
-    held: Decimal
+    held_minor: int
 
 
 class AccessState(NamedTuple):
@@ -120,11 +127,10 @@ class AccessState(NamedTuple):
     mac_binding: str | None
     #: The customer's own number, over the package's.
     sessions_allowed: int | None
-    available: Decimal
+    available_minor: int
     package: Package
     #: None = the packet came from no NAS of ours.
-    vendor: str | None
-    interim_interval_seconds: int | None
+    nas: Nas | None
     subscription: Subscription | None
     day_is_charged: bool
     running: Sequence[RunningSession]
@@ -148,7 +154,7 @@ class Accept(NamedTuple):
     session_timeout_seconds: int | None = None
     limit_seconds: int | None = None
     limit_octets: int | None = None
-    hold: Decimal = ZERO
+    hold_minor: int = 0
     cut_at_epoch: int | None = None
     cut_reason: RejectReason | None = None
     #: The validity starts with this login and ends then.
@@ -173,7 +179,7 @@ def decide_access(
     zone: ZoneInfo,
 ) -> Decision:
     """Decide a login; today is the civil date of now in the zone."""
-    if state.vendor is None:
+    if state.nas is None:
         return Reject(RejectReason.UNKNOWN_NAS)
     if state.status != "active":
         return Reject(_STATUS_REASONS[state.status])
@@ -213,24 +219,28 @@ def _decide_daily(
     day_price = state.package.day_price
     if day_price is None:
         raise ValueError("A daily package has a price.")
-    last_day = covered_until(
+    last_day = covered_until_minor(
         _available(state), day_price, today, today_is_charged=state.day_is_charged
     )
     if last_day is None:
         return Reject(RejectReason.BALANCE_EXHAUSTED)
     end_epoch = day_backstop_epoch(state.customer_id, last_day, zone)
-    charge = None
-    if not state.day_is_charged:
-        parts = day_charge(day_price, today)
-        charge = DayCharge(today, parts.net, parts.vat, day_price.vat_percent)
     return Accept(
         allowed,
         session_timeout_seconds=end_epoch - now_epoch,
         # At the end of today the next day is charged, or the session cut.
         cut_at_epoch=day_end_epoch(today, zone),
         cut_reason=RejectReason.BALANCE_EXHAUSTED,
-        day_charge=charge,
+        day_charge=None if state.day_is_charged else _day_charge(state.package, today),
     )
+
+
+@lru_cache(maxsize=1024)
+def _day_charge(package: Package, day: date) -> DayCharge | None:
+    if package.day_price is None:
+        return None
+    parts = day_charge(package.day_price, day)
+    return DayCharge(day, parts.net, parts.vat, package.day_price.vat_percent)
 
 
 def day_backstop_epoch(customer_id: int, last_day: date, zone: ZoneInfo) -> int:
@@ -288,16 +298,16 @@ def _decide_per_session(
     tariff = state.package.tariff
     if tariff is None:
         raise ValueError("A per-session package has a tariff.")
-    share = (_available(state) / free_places).quantize(MINOR_UNIT, ROUND_DOWN)
-    to_begin = first_increment_worth(tariff)
+    share = _available(state) // free_places
+    to_begin = first_increment_worth_minor(tariff)
     # A first increment may round to nothing; who has nothing still stays out.
     if share <= 0 or share < to_begin:
         return Reject(RejectReason.BALANCE_EXHAUSTED)
-    seconds = affordable_seconds(tariff, share)
-    octets = affordable_octets(tariff, share)
+    seconds = affordable_seconds_minor(tariff, share)
+    octets = affordable_octets_minor(tariff, share)
     if seconds is None and octets is None:
         # Beginning is all that costs: do not hold what cannot be spent.
-        return Accept(allowed, hold=to_begin)
+        return Accept(allowed, hold_minor=to_begin)
     if seconds is not None and seconds > LIMIT_SECONDS_MAX:
         seconds = LIMIT_SECONDS_MAX
     if octets is not None and octets > LIMIT_OCTETS_MAX:
@@ -308,18 +318,18 @@ def _decide_per_session(
         session_timeout_seconds=seconds,
         limit_seconds=seconds,
         limit_octets=octets,
-        hold=share,
+        hold_minor=share,
         cut_at_epoch=cut_at,
         cut_reason=None if cut_at is None else RejectReason.BALANCE_EXHAUSTED,
     )
 
 
-def _available(state: AccessState) -> Decimal:
+def _available(state: AccessState) -> int:
     """Give the available balance, with what the replaced sessions will let go."""
-    available = state.available
+    available = state.available_minor
     for session in state.running:
         if session.is_superseded:
-            available += session.held
+            available += session.held_minor
     return available
 
 

@@ -76,22 +76,31 @@ def covered_until(
     available: Decimal, day_price: DayPrice, today: date, *, today_is_charged: bool
 ) -> date | None:
     """Give the last day the wallet pays for, a year ahead at most; None = not today."""
-    first = today + timedelta(days=1) if today_is_charged else today
-    days = affordable_days(available, day_price, first)
+    minor = int(available.scaleb(2).to_integral_value(ROUND_FLOOR))
+    return covered_until_minor(
+        minor, day_price, today, today_is_charged=today_is_charged
+    )
+
+
+def covered_until_minor(
+    minor: int, day_price: DayPrice, today: date, *, today_is_charged: bool
+) -> date | None:
+    """Give covered_until of an amount in minor units."""
+    first = today.toordinal() + today_is_charged
+    days = _affordable_days(minor, day_price, first)
     covered = days if today_is_charged else days - 1
     if covered < 0:
         return None
     return today + timedelta(days=min(covered, COVERED_DAYS_MAX))
 
 
-def affordable_days(available: Decimal, day_price: DayPrice, first: date) -> int:
-    """Give how many days in a row, from first on, the available amount pays for."""
-    minor = int(available.scaleb(2).to_integral_value(ROUND_FLOOR))
+def _affordable_days(minor: int, day_price: DayPrice, first_ordinal: int) -> int:
+    """Give how many days in a row, from the first on, an amount pays for."""
     if minor < 0:
         return 0
     sums, days = day_price.sums, day_price.validity_days
     whole, rest = divmod(minor, sums[days])
-    index = first.toordinal() % days
+    index = first_ordinal % days
     return whole * days + bisect_right(sums, sums[index] + rest) - 1 - index
 
 

@@ -81,17 +81,22 @@ def session_worth_minor(tariff: Tariff, seconds: int, octets: int) -> int:
     return (2 * exact + denominator) // (2 * denominator)
 
 
-def first_increment_worth(tariff: Tariff) -> Decimal:
-    """Give what it costs to begin: one increment of each dimension."""
-    return session_worth(tariff, tariff.free_seconds + 1, 1)
+def first_increment_worth_minor(tariff: Tariff) -> int:
+    """Give what it costs to begin, in minor units: one increment of each dimension."""
+    return session_worth_minor(tariff, tariff.free_seconds + 1, 1)
 
 
 def affordable_seconds(tariff: Tariff, amount: Decimal, octets: int = 0) -> int | None:
     """Give the most seconds that, with octets used, amount pays; None = unlimited."""
-    if amount < 0:
+    return affordable_seconds_minor(tariff, _whole_minor_units(amount), octets)
+
+
+def affordable_seconds_minor(tariff: Tariff, minor: int, octets: int = 0) -> int | None:
+    """Give affordable_seconds of an amount in minor units."""
+    if minor < 0:
         return 0
     used = -(-octets // tariff.increment_octets) * tariff.parts[2]
-    increments = _affordable_increments(tariff, amount, tariff.parts[1], used)
+    increments = _affordable_increments(tariff, minor, tariff.parts[1], used)
     if increments is None:
         return None
     return tariff.free_seconds + increments * tariff.increment_seconds
@@ -99,22 +104,26 @@ def affordable_seconds(tariff: Tariff, amount: Decimal, octets: int = 0) -> int 
 
 def affordable_octets(tariff: Tariff, amount: Decimal, seconds: int = 0) -> int | None:
     """Give the most octets that, with seconds used, amount pays; None = unlimited."""
-    if amount < 0:
+    return affordable_octets_minor(tariff, _whole_minor_units(amount), seconds)
+
+
+def affordable_octets_minor(tariff: Tariff, minor: int, seconds: int = 0) -> int | None:
+    """Give affordable_octets of an amount in minor units."""
+    if minor < 0:
         return 0
     if not tariff.parts[2]:
         return None
     chargeable = max(seconds - tariff.free_seconds, 0)
     used = -(-chargeable // tariff.increment_seconds) * tariff.parts[1]
-    increments = _affordable_increments(tariff, amount, tariff.parts[2], used)
+    increments = _affordable_increments(tariff, minor, tariff.parts[2], used)
     return None if increments is None else increments * tariff.increment_octets
 
 
 def _affordable_increments(
-    tariff: Tariff, amount: Decimal, price: int, used: int
+    tariff: Tariff, minor: int, price: int, used: int
 ) -> int | None:
     setup, _, _, minimum, vat_factor = tariff.parts
     # The largest exact total that still rounds to at most this many minor units.
-    minor = int(amount.scaleb(2).to_integral_value(ROUND_FLOOR))
     half_open_end = (2 * minor + 1) * 10_000 * _PARTS_PER_MINOR_UNIT
     exact_max = -(-half_open_end // (2 * vat_factor)) - 1
     if max(setup, minimum) > exact_max:
@@ -122,6 +131,10 @@ def _affordable_increments(
     if not price:
         return None
     return max(exact_max - setup - used, 0) // price
+
+
+def _whole_minor_units(amount: Decimal) -> int:
+    return int(amount.scaleb(2).to_integral_value(ROUND_FLOOR))
 
 
 def _parts_of(tariff: Tariff) -> tuple[int, int, int, int, int]:

@@ -1,5 +1,8 @@
 """Ask the database what a login needs, in one statement and never for long.
 
+What is asked for each login is the customer alone, live. Packages and NAS are the same
+for thousands of logins and change by hand: they are kept for a second.
+
 The calls of rlm_python3 are serialised for the whole server (radius.md §0.1): while one
 login waits here, all wait. So a login has a deadline for all it asks; a connection that
 failed in any way is thrown away, and a thread makes the new one, however long that
@@ -10,7 +13,6 @@ Each login arrives on another thread, but never two at once: no lock is needed.
 """
 
 import os
-import re
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -19,7 +21,7 @@ from threading import Event, Thread
 import psycopg
 
 from billing_core.db.queries import load_queries
-from billing_core.decisions import AccessRequest, AccessState, Package
+from billing_core.decisions import AccessRequest, AccessState, Nas, Package
 from billing_core.mac_addresses import normalise_station
 from radius_module.breaker import CircuitBreaker
 from radius_module.libpq import (
@@ -32,7 +34,7 @@ from radius_module.libpq import (
     read_row,
     wait_result,
 )
-from radius_module.rows import Version, package_of, state_of, version_of
+from radius_module.rows import nas_of, package_of, state_of
 
 # For everything that one login asks: it is answered within 100 ms, come what may. A
 # healthy database needs a tenth of a millisecond.
@@ -42,7 +44,9 @@ CONNECT_SECONDS_MAX = 5.0
 
 # A plan made when hardly anybody was online is no plan for the evening.
 _REPLAN_SECONDS = 60.0
-_PACKAGES_MAX = 10_000
+# How long a package or NAS that was read stays true.
+_KEPT_SECONDS = 1.0
+_KEPT_MAX = 10_000
 
 # Generic plan: planning this join costs fifty times its execution. No sequential scans:
 # the plan must not be one for the small tables of an installation's first day.
@@ -66,17 +70,20 @@ _SETTINGS = b"; ".join(
 # Set last: the first plan may take longer. What we no longer wait for is to end, too.
 _TIMEOUTS = b"SET statement_timeout = 200; SET lock_timeout = 50"
 
-_STATEMENT = b"load_access_state"
 _TEXT, _BIGINT, _DATE = 25, 20, 1082
-_PARAMETER = re.compile(r"%\((\w+)\)s")
-_NUMBER_OF = {
-    "username": 1,
-    "nas_id": 2,
-    "calling_station_id": 3,
-    "service_date": 4,
-    "package_id": 1,
+# The statements, and the parameters of each in their order.
+_STATEMENTS: dict[str, dict[str, int]] = {
+    "load_access_state": {
+        "username": _TEXT,
+        "nas_id": _BIGINT,
+        "calling_station_id": _TEXT,
+        "service_date": _DATE,
+    },
+    "load_package": {"package_id": _BIGINT},
+    "load_nas": {"nas_id": _BIGINT},
 }
-# Nobody's: asked once so that the first login finds a plan.
+_NOTHING_KEPT = (None, 0.0)
+# Nobody's login: asked once so that the first one finds a plan.
 _NO_LOGIN = (b"", b"0", b"", b"2000-01-01")
 
 
@@ -89,7 +96,9 @@ class AccessDatabase:
         self._link: Link | None = None
         self._attempt: _Attempt | None = None
         self._replan_at = 0.0
-        self._packages: dict[Version, Package] = {}
+        # Each with the moment until which it is taken for true.
+        self._packages: dict[bytes, tuple[Package, float]] = {}
+        self._nas: dict[bytes, tuple[Nas | None, float]] = {}
         # A child must not speak on its parent's connection, nor end it.
         os.register_at_fork(after_in_child=self._forget)
 
@@ -127,12 +136,9 @@ class AccessDatabase:
         if self._link is not None:
             self._link.close()
         self._link = None
-        # Versions of rows are compared only within one connection's life.
-        self._packages = {}
 
     def _forget(self) -> None:
         self._link = self._attempt = None
-        self._packages = {}
 
     def _ask(self, parameters: Sequence[bytes], started: float) -> AccessState | None:
         """Ask, and once more when it shows that the connection was dead."""
@@ -158,29 +164,40 @@ class AccessDatabase:
                 self._replan_at = started + _REPLAN_SECONDS
                 link.connection.send_query(b"DISCARD PLANS")
                 wait_result(link, deadline)
-            link.connection.send_query_prepared(_STATEMENT, parameters)
+            link.connection.send_query_prepared(b"load_access_state", parameters)
+            row = read_row(link, deadline)
+            if row is None:
+                return None
+            package_id, nas_id = row[0] or b"", parameters[1]
+            package, until = self._packages.get(package_id, _NOTHING_KEPT)
+            if package is None or started >= until:
+                package = self._load_package(link, package_id, deadline)
+            nas, until = self._nas.get(nas_id, _NOTHING_KEPT)
+            if started >= until:
+                nas = self._load_nas(link, nas_id, deadline)
+            return state_of(row, package, nas)
         except psycopg.OperationalError as error:
             raise ConnectionLostError(one_line(str(error))) from error
-        row = read_row(link, deadline)
-        if row is None:
-            return None
-        version = version_of(row)
-        package = self._packages.get(version)
-        if package is None:
-            package = self._load_package(link, version, deadline)
-        return state_of(row, package)
 
-    def _load_package(self, link: Link, version: Version, deadline: float) -> Package:
-        link.connection.send_query_params(_sql("load_package"), [version[0]])
+    def _load_package(self, link: Link, package_id: bytes, deadline: float) -> Package:
+        link.connection.send_query_prepared(b"load_package", [package_id])
         row = read_row(link, deadline)
         if row is None:
             raise QuestionRefusedError("the customer's package is gone")
-        package = package_of(row)
-        if len(self._packages) >= _PACKAGES_MAX:
+        if len(self._packages) >= _KEPT_MAX:
             self._packages.clear()
-        # It may be newer than the one asked for: it is kept as what it is.
-        self._packages[version_of(row)] = package
+        package = package_of(tuple(row))
+        self._packages[package_id] = package, time.monotonic() + _KEPT_SECONDS
         return package
+
+    def _load_nas(self, link: Link, nas_id: bytes, deadline: float) -> Nas | None:
+        link.connection.send_query_prepared(b"load_nas", [nas_id])
+        row = read_row(link, deadline)
+        if len(self._nas) >= _KEPT_MAX:
+            self._nas.clear()
+        nas = None if row is None else nas_of(row)
+        self._nas[nas_id] = nas, time.monotonic() + _KEPT_SECONDS
+        return nas
 
     def _await_link(self, deadline: float) -> Link:
         """Wait for a new connection; it goes on being made when this login gives up."""
@@ -234,10 +251,11 @@ def _prepared_link(database_url: str) -> Link:
     try:
         link.connection.send_query(_SETTINGS)
         wait_result(link, deadline)
-        types = [_TEXT, _BIGINT, _TEXT, _DATE]
-        link.connection.send_prepare(_STATEMENT, _sql("load_access_state"), types)
-        wait_result(link, deadline)
-        link.connection.send_query_prepared(_STATEMENT, _NO_LOGIN)
+        for name, parameters in _STATEMENTS.items():
+            sql, types = _numbered(name), list(parameters.values())
+            link.connection.send_prepare(name.encode(), sql, types)
+            wait_result(link, deadline)
+        link.connection.send_query_prepared(b"load_access_state", _NO_LOGIN)
         wait_result(link, deadline)
         link.connection.send_query(_TIMEOUTS)
         wait_result(link, deadline)
@@ -247,7 +265,9 @@ def _prepared_link(database_url: str) -> Link:
     return link
 
 
-def _sql(name: str) -> bytes:
+def _numbered(name: str) -> bytes:
     """Give a query as libpq wants it, with $1, $2, … for %(name)s."""
-    sql = load_queries("authorization")[name]
-    return _PARAMETER.sub(lambda match: f"${_NUMBER_OF[match[1]]}", sql).encode()
+    sql: str = load_queries("authorization")[name]
+    for number, parameter in enumerate(_STATEMENTS[name], start=1):
+        sql = sql.replace(f"%({parameter})s", f"${number}")
+    return sql.encode()

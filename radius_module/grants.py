@@ -1,7 +1,7 @@
 """Write what was granted as the words that open_session() reads; pure."""
 
 from billing_core.decisions import Accept, AccessRequest, AccessState, DayCharge
-from radius_module.replies import VALUE_OCTETS_MAX, interim_interval_of
+from radius_module.replies import VALUE_OCTETS_MAX
 
 _NONE = "-"
 _NO_DAY = "- 0 0 0"
@@ -21,15 +21,19 @@ def grant_words(
         accept.limit_octets,
     )
     cut_at, valid_until = accept.cut_at_epoch, accept.new_valid_until_epoch
+    interim = state.package.interim_interval_seconds
+    if interim is None and state.nas is not None:
+        interim = state.nas.interim_interval_seconds
+    units, hundredths = divmod(accept.hold_minor, 100)
     words = (
         f"{state.customer_id} {state.session_id} {request.nas_id}"
         f" {state.package.package_id}"
         f" {_NONE if bought is None else bought.subscription_id}"
-        f" {accept.sessions_allowed} {accept.hold}"
+        f" {accept.sessions_allowed} {units}.{hundredths:02d}"
         f" {_NONE if seconds is None else seconds}"
         f" {_NONE if octets is None else octets}"
         f" {_NONE if cut_at is None else cut_at} {accept.cut_reason or _NONE}"
-        f" {interim_interval_of(state)} {cookie}"
+        f" {interim} {cookie}"
         f" {_NONE if valid_until is None else valid_until}"
         f" {_NO_DAY if accept.day_charge is None else _day_words(accept.day_charge)}"
     )

@@ -60,14 +60,16 @@ class ReplyError(ValueError):
 
 def encode_accept(state: AccessState, accept: Accept, cookie: str) -> Pairs:
     """Write the reply attributes of an accepted login."""
-    package = state.package
-    vendor = state.vendor or ""
+    package, nas = state.package, state.nas
+    if nas is None:
+        raise ReplyError("vendor", None, "nobody is let in through an unknown NAS")
+    vendor = nas.vendor
     pairs = _encode_lasting(
         vendor,
         package.rate_up_bps,
         package.rate_down_bps,
         package.framed_pool if state.framed_ip is None else None,
-        interim_interval_of(state),
+        package.interim_interval_seconds or nas.interim_interval_seconds,
         package.idle_timeout_seconds,
     )
     # As hex: Class is of type octets.
@@ -79,11 +81,6 @@ def encode_accept(state: AccessState, accept: Accept, cookie: str) -> Pairs:
     if state.framed_ip is not None:
         pairs += (_ipv4("Framed-IP-Address", state.framed_ip),)
     return pairs
-
-
-def interim_interval_of(state: AccessState) -> int:
-    """Give how often the session is to report: as the package says, or the NAS."""
-    return state.package.interim_interval_seconds or state.interim_interval_seconds or 0
 
 
 def encode_text(name: str, value: str) -> Pair:

@@ -6,9 +6,11 @@ psycopg's own row factories would do this too, at several times the cost.
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from billing_core.decisions import (
     AccessState,
+    Nas,
     Package,
     RunningSession,
     Subscription,
@@ -18,8 +20,6 @@ from billing_core.tariff import Tariff
 
 Value = bytes | None
 Row = Sequence[Value]
-#: A package's id and the version of its row (xmin): changes whenever the row does.
-Version = tuple[Value, Value]
 
 _SECONDS_A_DAY = 86_400
 
@@ -28,15 +28,9 @@ class RowError(ValueError):
     """The database holds what cannot be there."""
 
 
-def version_of(row: Row) -> Version:
-    """Tell which version of which package a row of either query speaks of."""
-    return row[0], row[1]
-
-
-def state_of(row: Row, package: Package) -> AccessState:
+def state_of(row: Row, package: Package, nas: Nas | None) -> AccessState:
     """Read a row of load_access_state."""
     (
-        _,
         _,
         customer_id,
         status,
@@ -45,8 +39,6 @@ def state_of(row: Row, package: Package) -> AccessState:
         mac_binding,
         sessions_allowed,
         available,
-        vendor,
-        interim_interval_seconds,
         subscription_id,
         subscription_state,
         valid_until,
@@ -80,10 +72,9 @@ def state_of(row: Row, package: Package) -> AccessState:
         None if framed_ip is None else framed_ip.decode(),
         None if mac_binding is None else mac_binding.decode(),
         None if sessions_allowed is None else int(sessions_allowed),
-        Decimal(available.decode()),
+        _minor(available),
         package,
-        None if vendor is None else vendor.decode(),
-        None if interim_interval_seconds is None else int(interim_interval_seconds),
+        nas,
         subscription,
         day_is_charged == b"t",
         () if running is None or running == b"{}" else _running(running),
@@ -91,10 +82,11 @@ def state_of(row: Row, package: Package) -> AccessState:
     )
 
 
-def package_of(row: Row) -> Package:
-    """Read a row of load_package."""
+@lru_cache(maxsize=10_000)
+def package_of(row: tuple[Value, ...]) -> Package:
+    """Read a row of load_package; the same row gives the same object."""
     texts = [None if value is None else value.decode() for value in row]
-    package_id, _, billing, sessions_allowed, validity_seconds, *rest = texts
+    package_id, billing, sessions_allowed, validity_seconds, *rest = texts
     rate_up, rate_down, framed_pool, interim, idle, price, *prices = rest
     if package_id is None or billing is None or sessions_allowed is None:
         raise RowError("a package is incomplete")
@@ -121,6 +113,14 @@ def package_of(row: Row) -> Package:
     )
 
 
+def nas_of(row: Row) -> Nas:
+    """Read a row of load_nas."""
+    vendor, interim_interval_seconds = row
+    if vendor is None or interim_interval_seconds is None:
+        raise RowError("a NAS is incomplete")
+    return Nas(vendor.decode(), int(interim_interval_seconds))
+
+
 def _tariff(
     prices: Sequence[str | None], vat_percent: Decimal, *, vat_inclusive: bool
 ) -> Tariff:
@@ -139,14 +139,21 @@ def _tariff(
 
 
 def _running(array: bytes) -> tuple[RunningSession, ...]:
-    """Read an array of texts of four words, like {"t 0 0 1.50","f 60 0 0"}."""
+    """Read an array of texts of four words, like {"t 0 0 1.50","f 60 0 0.00"}."""
     sessions = []
-    for element in array[1:-1].decode().split(","):
-        superseded, seconds, octets, held = element.strip('"').split()
+    for element in array[1:-1].split(b","):
+        superseded, seconds, octets, held = element.strip(b'"').split()
         sessions.append(
-            RunningSession(superseded == "t", int(seconds), int(octets), Decimal(held))
+            RunningSession(superseded == b"t", int(seconds), int(octets), _minor(held))
         )
     return tuple(sessions)
+
+
+def _minor(amount: bytes) -> int:
+    """Read a numeric(16,2), as 12.50, in minor units."""
+    if amount[-3:-2] != b".":
+        raise RowError(f"{amount!r} is no amount with two decimals")
+    return int(amount[:-3] + amount[-2:])
 
 
 def _epoch(timestamp: bytes) -> int | None:

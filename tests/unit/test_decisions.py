@@ -16,6 +16,7 @@ from billing_core.decisions import (
     Accept,
     AccessRequest,
     AccessState,
+    Nas,
     Package,
     Reject,
     RejectReason,
@@ -24,7 +25,7 @@ from billing_core.decisions import (
     decide_access,
 )
 from billing_core.service_days import DayPrice
-from billing_core.tariff import Tariff, session_worth
+from billing_core.tariff import Tariff, session_worth, session_worth_minor
 
 DHAKA = ZoneInfo("Asia/Dhaka")
 TODAY = date(2026, 11, 24)
@@ -50,10 +51,9 @@ def a_state(package, **changes):
         framed_ip=None,
         mac_binding=None,
         sessions_allowed=None,
-        available=D("100.00"),
+        available_minor=100_00,
         package=package,
-        vendor="mikrotik",
-        interim_interval_seconds=300,
+        nas=Nas("mikrotik", 300),
         subscription=None,
         day_is_charged=False,
         running=(),
@@ -67,7 +67,7 @@ def bought(**changes):
 
 
 def running(**changes):
-    return RunningSession(False, 0, 0, D("0"))._replace(**changes)
+    return RunningSession(False, 0, 0, 0)._replace(**changes)
 
 
 def decide(state, request=REQUEST):
@@ -95,7 +95,7 @@ def test_who_is_suspended_or_disabled_stays_out(status, package):
 
 
 def test_nobody_comes_in_through_a_nas_that_is_not_ours():
-    assert reason(a_state(STAFF, vendor=None)) is RejectReason.UNKNOWN_NAS
+    assert reason(a_state(STAFF, nas=None)) is RejectReason.UNKNOWN_NAS
 
 
 @pytest.mark.parametrize("written", [MAC, MAC.lower(), "02-00-5e-10-00-01"])
@@ -143,27 +143,27 @@ def test_a_session_of_the_same_device_is_replaced_not_counted():
 def test_the_first_login_of_a_day_charges_it():
     accept = decide(a_state(HOME))
     assert accept.day_charge == (TODAY, D("10.00"), D("0.00"), D("0"))
-    assert accept.hold == 0
+    assert accept.hold_minor == 0
 
 
 def test_a_charged_day_is_not_charged_again():
-    accept = decide(a_state(HOME, day_is_charged=True, available=D("0")))
+    accept = decide(a_state(HOME, day_is_charged=True, available_minor=0))
     assert isinstance(accept, Accept)
     assert accept.day_charge is None
 
 
 def test_who_cannot_pay_today_stays_out():
-    poor = a_state(HOME, available=D("9.99"))
+    poor = a_state(HOME, available_minor=9_99)
     assert reason(poor) is RejectReason.BALANCE_EXHAUSTED
-    assert isinstance(decide(poor._replace(available=D("10.00"))), Accept)
+    assert isinstance(decide(poor._replace(available_minor=10_00)), Accept)
 
 
 def test_vat_on_top_must_be_affordable_too():
     package = Package(
         1, "daily", 1, day_price=DayPrice(D("300.00"), 30, D("15"), vat_inclusive=False)
     )
-    assert reason(a_state(package, available=D("11.49"))) == "BALANCE_EXHAUSTED"
-    charge = decide(a_state(package, available=D("11.50"))).day_charge
+    assert reason(a_state(package, available_minor=11_49)) == "BALANCE_EXHAUSTED"
+    charge = decide(a_state(package, available_minor=11_50)).day_charge
     assert (charge.net, charge.vat) == (D("10.00"), D("1.50"))
 
 
@@ -172,12 +172,12 @@ def test_the_session_is_looked_at_when_today_ends():
 
 
 @pytest.mark.parametrize(
-    ("available", "days"), [("10", 1), ("100", 10), ("109.99", 10)]
+    ("available", "days"), [(10_00, 1), (100_00, 10), (109_99, 10)]
 )
 def test_the_nas_ends_it_some_minutes_after_the_last_day_the_wallet_covers(
     available, days
 ):
-    timeout = decide(a_state(HOME, available=D(available))).session_timeout_seconds
+    timeout = decide(a_state(HOME, available_minor=available)).session_timeout_seconds
     after = NOON + timeout - (MIDNIGHT + (days - 1) * DAY)
     assert DAY_BACKSTOP_SECONDS_MIN <= after <= DAY_BACKSTOP_SECONDS_MAX
 
@@ -190,8 +190,8 @@ def test_customers_are_not_all_back_at_the_same_second():
 
 
 def test_what_a_replaced_session_holds_pays_for_the_day():
-    dead = running(is_superseded=True, held=D("10"))
-    assert isinstance(decide(a_state(HOME, available=D("0"), running=[dead])), Accept)
+    dead = running(is_superseded=True, held_minor=10_00)
+    assert isinstance(decide(a_state(HOME, available_minor=0, running=[dead])), Accept)
 
 
 # Package -------------------------------------------------------------------------
@@ -271,7 +271,7 @@ def test_the_sooner_of_quota_and_validity_ends_the_session():
 def test_the_wallet_s_share_is_held_and_buys_the_limits():
     tariff = Tariff(price_per_minute=D("1"), price_per_mb=D("0.5"))
     accept = decide(a_state(Package(3, "per_session", 1, tariff=tariff)))
-    assert accept.hold == D("100.00")
+    assert accept.hold_minor == 100_00
     assert session_worth(tariff, accept.limit_seconds, 0) == D("100.00")
     assert session_worth(tariff, 0, accept.limit_octets) == D("100.00")
     assert accept.session_timeout_seconds == accept.limit_seconds
@@ -281,41 +281,43 @@ def test_the_wallet_s_share_is_held_and_buys_the_limits():
 
 def test_the_share_is_rounded_down_so_that_shares_never_exceed_the_wallet():
     state = a_state(BY_THE_MINUTE, sessions_allowed=3)
-    assert decide(state).hold == D("33.33")
+    assert decide(state).hold_minor == 33_33
 
 
 def test_what_a_replaced_session_holds_is_there_again():
-    dead = running(is_superseded=True, held=D("40"))
-    accept = decide(a_state(BY_THE_MINUTE, available=D("60"), running=[dead]))
-    assert accept.hold == D("100.00")
+    dead = running(is_superseded=True, held_minor=40_00)
+    accept = decide(a_state(BY_THE_MINUTE, available_minor=60_00, running=[dead]))
+    assert accept.hold_minor == 100_00
 
 
-@pytest.mark.parametrize("available", ["-1", "0", "0.99"])
+@pytest.mark.parametrize("available", [-1_00, 0, 99])
 def test_who_cannot_pay_the_first_increment_stays_out(available):
     tariff = Tariff(price_per_minute=D("1"), increment_seconds=60)
-    state = a_state(Package(3, "per_session", 1, tariff=tariff), available=D(available))
+    state = a_state(
+        Package(3, "per_session", 1, tariff=tariff), available_minor=available
+    )
     assert reason(state) is RejectReason.BALANCE_EXHAUSTED
 
 
 def test_an_empty_wallet_stays_out_even_if_a_second_rounds_to_nothing():
     tariff = Tariff(price_per_minute=D("0.1"))
     assert session_worth(tariff, 1, 0) == 0
-    state = a_state(Package(3, "per_session", 1, tariff=tariff), available=D("0"))
+    state = a_state(Package(3, "per_session", 1, tariff=tariff), available_minor=0)
     assert reason(state) is RejectReason.BALANCE_EXHAUSTED
 
 
 def test_free_seconds_are_not_for_who_cannot_pay_what_follows():
     tariff = Tariff(price_per_minute=D("1"), increment_seconds=60, free_seconds=300)
-    state = a_state(Package(3, "per_session", 1, tariff=tariff), available=D("0.5"))
+    state = a_state(Package(3, "per_session", 1, tariff=tariff), available_minor=50)
     assert reason(state) is RejectReason.BALANCE_EXHAUSTED
-    rich = decide(state._replace(available=D("2")))
+    rich = decide(state._replace(available_minor=2_00))
     assert rich.session_timeout_seconds == 300 + 120
 
 
 def test_where_only_beginning_costs_no_more_is_held():
     tariff = Tariff(setup_fee=D("5"))
     accept = decide(a_state(Package(3, "per_session", 1, tariff=tariff)))
-    assert accept == Accept(sessions_allowed=1, hold=D("5.00"))
+    assert accept == Accept(sessions_allowed=1, hold_minor=5_00)
 
 
 def test_by_the_mb_alone_there_is_no_time_limit():
@@ -329,7 +331,7 @@ def test_by_the_mb_alone_there_is_no_time_limit():
 def test_a_nearly_free_tariff_gives_limits_that_still_fit():
     tariff = Tariff(price_per_minute=D("0.000001"), price_per_mb=D("0.000001"))
     state = a_state(
-        Package(3, "per_session", 1, tariff=tariff), available=D("99999999999999.99")
+        Package(3, "per_session", 1, tariff=tariff), available_minor=99999999999999_99
     )
     accept = decide(state)
     assert accept.limit_seconds == LIMIT_SECONDS_MAX
@@ -337,7 +339,7 @@ def test_a_nearly_free_tariff_gives_limits_that_still_fit():
 
 
 @given(
-    available=st.decimals(0, 10_000, places=2),
+    available=st.integers(0, 10_000_00),
     allowed=st.integers(1, 10),
     price=st.decimals(D("0.01"), 20, places=2),
     setup=st.decimals(0, 5, places=2),
@@ -347,16 +349,16 @@ def test_devices_that_log_in_one_after_the_other_hold_at_most_the_wallet(
 ):
     tariff = Tariff(price_per_minute=price, setup_fee=setup)
     package = Package(3, "per_session", allowed, tariff=tariff)
-    sessions, held = [], D("0")
+    sessions, held = [], 0
     while isinstance(
         accept := decide(
-            a_state(package, available=available - held, running=list(sessions))
+            a_state(package, available_minor=available - held, running=list(sessions))
         ),
         Accept,
     ):
-        sessions.append(running(held=accept.hold))
-        held += accept.hold
-        assert session_worth(tariff, accept.limit_seconds, 0) <= accept.hold
+        sessions.append(running(held_minor=accept.hold_minor))
+        held += accept.hold_minor
+        assert session_worth_minor(tariff, accept.limit_seconds, 0) <= accept.hold_minor
     assert len(sessions) <= allowed
     assert held <= available
 

@@ -13,7 +13,6 @@ from billing_core.service_days import (
     COVERED_DAYS_MAX,
     DayPrice,
     DayPriceError,
-    affordable_days,
     covered_until,
     day_amount,
     day_bounds,
@@ -117,7 +116,8 @@ def test_an_empty_wallet_covers_only_a_day_that_is_charged():
 
 
 def test_a_debt_pays_for_no_further_day():
-    assert affordable_days(D("-0.01"), DayPrice(D("0.05"), 30), TODAY) == 0
+    day_price = DayPrice(D("0.05"), 30)
+    assert covered_until(D("-0.01"), day_price, TODAY, today_is_charged=True) == TODAY
 
 
 @pytest.mark.parametrize(

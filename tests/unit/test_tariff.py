@@ -12,7 +12,7 @@ from billing_core.tariff import (
     TariffError,
     affordable_octets,
     affordable_seconds,
-    first_increment_worth,
+    first_increment_worth_minor,
     session_worth,
     session_worth_minor,
 )
@@ -176,7 +176,7 @@ def test_beginning_costs_the_fee_and_an_increment_of_each_dimension():
         increment_octets=MB,
         free_seconds=30,
     )
-    assert first_increment_worth(tariff) == D("8")
+    assert first_increment_worth_minor(tariff) == 800
 
 
 @pytest.mark.parametrize(
