@@ -106,6 +106,8 @@ class AcctSession:
     cut_at: datetime | None = None
     cut_reason: str | None = None
     disconnect_requested_at: datetime | None = None
+    # Accepted while the customer was suspended, into the suspended pool or list.
+    is_restricted: bool = False
     # Octets a second between the last two reports; predicts when a quota ends.
     octets_per_second: float = 0.0
     # Whether the NAS was told its octet limit and keeps it itself.

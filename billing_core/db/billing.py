@@ -33,14 +33,6 @@ class CycleRow(NamedTuple):
     billed_until: datetime | None
 
 
-class DayRow(NamedTuple):
-    """A daily customer under lock whose service day is not charged."""
-
-    customer_id: int
-    package_id: int
-    price: Decimal
-
-
 class BillRow(NamedTuple):
     """A bill to write, with its ids."""
 
@@ -391,13 +383,14 @@ def find_day_customers(
 
 
 def read_day_facts(
-    conn: Connection, customer_ids: Sequence[int], day: date
-) -> list[DayRow]:
-    """Return those of these locked customers whose day is still to be charged."""
+    conn: Connection, customer_ids: Sequence[int], day: date, statuses: Sequence[str]
+) -> list[tuple[int, int]]:
+    """Return (customer_id, package_id) of locked customers whose day is not charged."""
     rows = conn.execute(
-        _QUERIES["read_day_facts"], {"customer_ids": list(customer_ids), "day": day}
+        _QUERIES["read_day_facts"],
+        {"customer_ids": list(customer_ids), "day": day, "statuses": list(statuses)},
     ).fetchall()
-    return [DayRow(*row) for row in rows]
+    return [(row[0], row[1]) for row in rows]
 
 
 def insert_service_days(

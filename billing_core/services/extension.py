@@ -34,7 +34,8 @@ def extend_running(
        not cut by us, and what the NAS was told at login ends it
     """
     batch = load_batch(conn, [customer_id])
-    running = batch.running[customer_id]
+    # Sessions in the suspended pool or list have no limits of money.
+    running = [s for s in batch.running[customer_id] if not s.is_restricted]
     if not running:
         return
     traits = read_nas_traits(conn)

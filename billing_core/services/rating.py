@@ -156,7 +156,9 @@ def _rate(
     outcome: _Outcome,
     now: datetime,
 ) -> None:
-    reason = batch.wallets[session.customer_id].suspend_reason
+    reason = None
+    if not session.is_restricted:
+        reason = batch.wallets[session.customer_id].suspend_reason
     reason = reason or batch.due.get(session.session_id)
     if package.billing == "per_session":
         if _rate_by_money(batch, session, package, outcome):

@@ -9,6 +9,7 @@ from billing_core.db import ledger as db
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.sessions import lock_wallets
 from billing_core.errors import BillingError
+from billing_core.services.arrival import money_came
 from billing_core.services.extension import extend_running
 
 
@@ -56,7 +57,7 @@ def top_up(
     2. post the entry; the same key again returns the first entry and changes nothing,
        unless it names another amount: then one of the two is a mistake
     3. record the payment
-    4. extend running sessions by what the money buys
+    4. let it settle bills, restore service and extend running sessions
     """
     if amount <= 0:
         raise TopUpError(amount)
@@ -93,7 +94,7 @@ def top_up(
             note=note,
             entry_id=entry_id,
         )
-        extend_running(conn, customer_id, now)
+        money_came(conn, customer_id, now=now, actor=operator)
         return entry_id
 
     return in_transaction(conn, work)

@@ -210,10 +210,10 @@ SELECT c.customer_id
  ORDER BY c.customer_id LIMIT %(limit)s
 
 -- read_day_facts --
--- Of these customers under lock: still active, and the day still not charged.
-SELECT c.customer_id, c.package_id, coalesce(c.special_price, p.price)
+-- Of these customers under lock: still of these statuses, and the day still not charged.
+SELECT c.customer_id, c.package_id
   FROM customer c JOIN package p ON p.package_id = c.package_id AND p.billing = 'daily'
- WHERE c.customer_id = ANY (%(customer_ids)s) AND c.status = 'active'
+ WHERE c.customer_id = ANY (%(customer_ids)s) AND c.status = ANY (%(statuses)s)
    AND NOT EXISTS (SELECT FROM service_day d WHERE d.customer_id = c.customer_id AND d.service_date = %(day)s)
  ORDER BY c.customer_id
 

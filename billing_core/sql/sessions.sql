@@ -17,7 +17,7 @@ SELECT s.customer_id, s.session_id, s.nas_id, s.package_id, s.subscription_id, s
        host(s.framed_ip), s.framed_ipv6, s.started_at, s.last_event_at, s.last_received_at,
        s.interim_interval_seconds, s.ended_at, s.terminate_cause, s.session_seconds, s.input_octets, s.output_octets, s.charged, s.billed,
        s.counted_seconds, s.counted_octets, s.limit_seconds, s.limit_octets,
-       s.cut_at, s.cut_reason, s.disconnect_requested_at, r.held
+       s.cut_at, s.cut_reason, s.disconnect_requested_at, s.is_restricted, r.held
   FROM acct_session s
   LEFT JOIN reservation r ON r.customer_id = s.customer_id AND r.session_id = s.session_id AND r.state = 'open'
  WHERE s.customer_id = ANY (%(customer_ids)s) AND s.ended_at IS NULL
@@ -30,7 +30,7 @@ SELECT s.customer_id, s.session_id, s.nas_id, s.package_id, s.subscription_id, s
        host(s.framed_ip), s.framed_ipv6, s.started_at, s.last_event_at, s.last_received_at,
        s.interim_interval_seconds, s.ended_at, s.terminate_cause, s.session_seconds, s.input_octets, s.output_octets, s.charged, s.billed,
        s.counted_seconds, s.counted_octets, s.limit_seconds, s.limit_octets,
-       s.cut_at, s.cut_reason, s.disconnect_requested_at, NULL::numeric
+       s.cut_at, s.cut_reason, s.disconnect_requested_at, s.is_restricted, NULL::numeric
   FROM unnest(%(customer_ids)s::bigint[], %(acct_session_ids)s::text[]) AS k (customer_id, acct_session_id)
   JOIN acct_session s ON s.customer_id = k.customer_id AND s.acct_session_id = k.acct_session_id
  WHERE s.ended_at IS NOT NULL
@@ -40,7 +40,7 @@ SELECT s.customer_id, s.session_id, s.nas_id, s.package_id, s.subscription_id, s
        host(s.framed_ip), s.framed_ipv6, s.started_at, s.last_event_at, s.last_received_at,
        s.interim_interval_seconds, s.ended_at, s.terminate_cause, s.session_seconds, s.input_octets, s.output_octets, s.charged, s.billed,
        s.counted_seconds, s.counted_octets, s.limit_seconds, s.limit_octets,
-       s.cut_at, s.cut_reason, s.disconnect_requested_at, NULL::numeric
+       s.cut_at, s.cut_reason, s.disconnect_requested_at, s.is_restricted, NULL::numeric
   FROM unnest(%(customer_ids)s::bigint[], %(session_ids)s::bigint[]) AS k (customer_id, session_id)
   JOIN acct_session s ON s.customer_id = k.customer_id AND s.session_id = k.session_id
  WHERE s.ended_at IS NOT NULL

@@ -1,0 +1,126 @@
+"""Who has service and who has not."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from psycopg.rows import class_row
+
+from billing_core.db.arrays import array
+from billing_core.db.connect import Connection
+from billing_core.db.queries import load_queries
+from billing_core.suspension import ServiceFacts
+
+_QUERIES = load_queries("suspension")
+
+
+@dataclass(frozen=True, slots=True)
+class ToBeSuspended:
+    """A customer whose service will stop if nothing is paid."""
+
+    customer_id: int
+    username: str
+    suspend_at: datetime
+    overdue: Decimal
+
+
+def find_to_suspend(
+    conn: Connection, *, after: int, now: datetime, limit: int
+) -> list[int]:
+    """Return active customers, after a customer id, whose service may have to stop."""
+    rows = conn.execute(
+        _QUERIES["find_to_suspend"], {"after": after, "now": now, "limit": limit}
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def read_service_facts(
+    conn: Connection,
+    customer_ids: Sequence[int],
+    now: datetime,
+    *,
+    not_covered: frozenset[int] = frozenset(),
+) -> list[ServiceFacts]:
+    """Return what decides the service of these locked customers."""
+    rows = conn.execute(
+        _QUERIES["read_service_facts"], {"customer_ids": list(customer_ids), "now": now}
+    ).fetchall()
+    return [ServiceFacts._make((*row, row[0] not in not_covered)) for row in rows]
+
+
+def suspend_customers(conn: Connection, reasons: Sequence[tuple[int, str]]) -> None:
+    """Stop service of (customer_id, reason)."""
+    customer_ids, why = zip(*reasons, strict=True)
+    conn.execute(
+        _QUERIES["suspend_customers"],
+        {"customer_id": array(customer_ids), "reason": array(why)},
+    )
+
+
+def restore_customers(conn: Connection, customer_ids: Sequence[int]) -> None:
+    """Let service come back."""
+    conn.execute(_QUERIES["restore_customers"], {"customer_ids": list(customer_ids)})
+
+
+def log_customer_events(
+    conn: Connection,
+    reasons: Sequence[tuple[int, str]],
+    *,
+    what: str,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Log one event for each (customer_id, reason)."""
+    customer_ids, why = zip(*reasons, strict=True)
+    conn.execute(
+        _QUERIES["log_customer_events"],
+        {
+            "customer_id": array(customer_ids),
+            "reason": array(why),
+            "what": what,
+            "actor": actor,
+            "now": now,
+        },
+    )
+
+
+def open_stretches(
+    conn: Connection, customer_ids: Iterable[int], *, reason: str, now: datetime
+) -> None:
+    """Let no cycle bill cover these customers from now on, where that is the rule."""
+    conn.execute(
+        _QUERIES["open_stretches"],
+        {"customer_ids": list(customer_ids), "reason": reason, "now": now},
+    )
+
+
+def end_stretches(
+    conn: Connection, customer_ids: Iterable[int], *, now: datetime
+) -> None:
+    """Let cycle bills cover these customers again."""
+    conn.execute(
+        _QUERIES["end_stretches"], {"customer_ids": list(customer_ids), "now": now}
+    )
+
+
+def set_hold(conn: Connection, customer_id: int, until: datetime | None) -> None:
+    """Do not suspend a customer before a moment; None = as his profile says."""
+    conn.execute(_QUERIES["set_hold"], {"customer_id": customer_id, "until": until})
+
+
+def set_paused(conn: Connection, customer_id: int, paused_at: datetime | None) -> None:
+    """Pause a customer from a moment on; None = let him go on."""
+    conn.execute(
+        _QUERIES["set_paused"], {"customer_id": customer_id, "paused_at": paused_at}
+    )
+
+
+def list_will_be_suspended(
+    conn: Connection, by: datetime, *, limit: int
+) -> list[ToBeSuspended]:
+    """Return whose service will stop by a moment if nothing is paid."""
+    with conn.cursor(row_factory=class_row(ToBeSuspended)) as cursor:
+        return cursor.execute(
+            _QUERIES["list_will_be_suspended"], {"by": by, "limit": limit}
+        ).fetchall()

@@ -1,0 +1,193 @@
+"""Charge service days of daily customers: each midnight, and when money comes."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from billing_core.db import billing as db
+from billing_core.db.closing import read_day_prices
+from billing_core.db.connect import Connection, in_transaction
+from billing_core.db.sessions import Wallet, lock_wallets
+from billing_core.ledger import INCOME, VAT_PAYABLE, WALLET
+from billing_core.money import VatSplit
+from billing_core.service_days import DayPrice, day_bounds, day_charge, service_date
+from billing_core.services.billing_run import Progress, RunResult
+from billing_core.services.suspension import review_service
+
+_CHUNK = 2000
+_ONE = Decimal(1)
+
+
+class _DayDue(NamedTuple):
+    customer_id: int
+    package_id: int
+    package: str
+    price: DayPrice
+    parts: VatSplit
+
+
+class DayCharges(NamedTuple):
+    """Whose day was charged, and who could not pay it."""
+
+    charged: frozenset[int]
+    not_covered: frozenset[int]
+
+
+def run_service_days(
+    conn: Connection,
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+    actor: str,
+    progress: Progress | None = None,
+    chunk: int = _CHUNK,
+) -> RunResult:
+    """Charge today to every daily customer who pays for each day; idempotent.
+
+    Chunk by chunk, each one transaction: lock wallets, charge who can pay and bill it,
+    suspend who cannot and put his sessions off. Whose day is paid is not touched: no
+    session of his ends, no packet leaves.
+    """
+    day = service_date(now, zone)
+    _, day_end = day_bounds(day, zone)
+    run_id = db.start_run(conn, "service_days", as_of=now, now=now, note=actor)
+    result = RunResult(run_id)
+    after = 0
+    while True:
+        found = db.find_day_customers(
+            conn, after=after, day=day, day_end=day_end, limit=chunk
+        )
+        if not found:
+            break
+
+        def work(found: list[int] = found) -> int:
+            wallets = lock_wallets(conn, found)
+            done = charge_days(
+                conn, wallets, found, day=day, zone=zone, now=now, actor=actor
+            )
+            if done.not_covered:
+                review_service(
+                    conn,
+                    sorted(done.not_covered),
+                    now=now,
+                    actor=actor,
+                    not_covered=done.not_covered,
+                )
+            db.note_progress(
+                conn,
+                run_id,
+                billed=len(done.charged),
+                parked=0,
+                errors=0,
+                reached=found[-1],
+            )
+            return len(done.charged)
+
+        result.billed += in_transaction(conn, work)
+        after = found[-1]
+        if progress is not None:
+            progress(len(found))
+    db.finish_run(conn, run_id, now)
+    return result
+
+
+def charge_days(
+    conn: Connection,
+    wallets: dict[int, Wallet],
+    customer_ids: Sequence[int],
+    *,
+    day: date,
+    zone: ZoneInfo,
+    now: datetime,
+    actor: str,
+    statuses: Sequence[str] = ("active",),
+) -> DayCharges:
+    """Charge one day to those of these locked customers who have it to pay and can."""
+    rows = db.read_day_facts(conn, customer_ids, day, statuses)
+    prices = read_day_prices(conn, {package_id for _, package_id in rows})
+    due: list[_DayDue] = []
+    not_covered: set[int] = set()
+    parts_of = {
+        package_id: day_charge(price, day) for package_id, (_, price) in prices.items()
+    }
+    for customer_id, package_id in rows:
+        name, price = prices[package_id]
+        parts = parts_of[package_id]
+        if wallets[customer_id].available < parts.gross:
+            not_covered.add(customer_id)
+            continue
+        wallets[customer_id].posted -= parts.gross
+        due.append(_DayDue(customer_id, package_id, name, price, parts))
+    if due:
+        _write(conn, due, day=day, zone=zone, now=now, actor=actor)
+    return DayCharges(frozenset(d.customer_id for d in due), frozenset(not_covered))
+
+
+def _write(
+    conn: Connection,
+    due: Sequence[_DayDue],
+    *,
+    day: date,
+    zone: ZoneInfo,
+    now: datetime,
+    actor: str,
+) -> None:
+    start, end = day_bounds(day, zone)
+    ids = db.next_bill_ids(conn, len(due))
+    numbers = db.take_numbers(conn, "B", len(due))
+    bills, lines, entries, postings = [], [], [], []
+    for one, (bill_id, entry_id), number in zip(due, ids, numbers, strict=True):
+        customer_id, parts = one.customer_id, one.parts
+        bills.append(
+            db.BillRow(
+                customer_id=customer_id,
+                bill_id=bill_id,
+                kind="service_day",
+                period_start=start,
+                period_end=end,
+                net=parts.net,
+                vat=parts.vat,
+                gross=parts.gross,
+                is_paid=True,
+                subject=day.isoformat(),
+                number=number,
+                due_at=None,
+                suspend_at=None,
+                package_id=one.package_id,
+                profile_id=None,
+            )
+        )
+        lines.append(_line(one, bill_id))
+        entries.append(
+            db.EntryRow(customer_id, entry_id, "service_day", f"service_day:{day}")
+        )
+        legs = (
+            (WALLET, parts.gross),
+            (INCOME, -parts.net),
+            (VAT_PAYABLE, -parts.vat),
+        )
+        postings += [
+            db.PostingRow(customer_id, entry_id, line_no, account, amount)
+            for line_no, (account, amount) in enumerate(legs, 1)
+            if amount
+        ]
+    db.insert_entries(conn, entries, postings, now=now, actor=actor)
+    db.insert_bills(conn, bills, lines, now)
+    db.insert_service_days(conn, day, bills, [entry_id for _, entry_id in ids])
+
+
+def _line(one: _DayDue, bill_id: int) -> db.LineRow:
+    return db.LineRow(
+        customer_id=one.customer_id,
+        bill_id=bill_id,
+        line_no=1,
+        description=one.package,
+        quantity=_ONE,
+        unit="day",
+        net=one.parts.net,
+        vat_percent=one.price.vat_percent,
+        vat=one.parts.vat,
+        gross=one.parts.gross,
+    )

@@ -1,0 +1,83 @@
+-- find_to_suspend --
+-- Active customers after a customer id who owe overdue bills, or more than their profile
+-- bears; their hold has ended.
+SELECT customer_id FROM (
+    SELECT b.customer_id FROM bill b
+     WHERE b.status IN ('unpaid', 'partial') AND b.suspend_at <= %(now)s AND b.customer_id > %(after)s
+    UNION
+    SELECT c.customer_id
+      FROM billing_profile f
+      JOIN customer c ON c.profile_id = f.profile_id
+      JOIN wallet w ON w.customer_id = c.customer_id
+     WHERE f.due_threshold > 0 AND f.auto_suspend AND w.due > f.due_threshold AND c.customer_id > %(after)s
+) due
+  JOIN customer c USING (customer_id)
+ WHERE c.status = 'active' AND (c.suspension_hold_until IS NULL OR c.suspension_hold_until <= %(now)s)
+ ORDER BY customer_id LIMIT %(limit)s
+
+-- read_service_facts --
+-- What decides whether these locked customers have service. Whether a daily customer is
+-- covered is added by who knows the day's price.
+SELECT c.customer_id, c.status, c.suspend_reason,
+       p.billing = 'free' OR coalesce(f.billing_type = 'free', false), coalesce(f.auto_suspend, true),
+       coalesce(f.auto_activate, true), coalesce(f.due_threshold, 0), c.suspension_hold_until, w.due,
+       EXISTS (SELECT FROM bill b WHERE b.customer_id = c.customer_id AND b.status IN ('unpaid', 'partial')
+                AND b.suspend_at <= %(now)s)
+  FROM customer c
+  JOIN wallet w ON w.customer_id = c.customer_id
+  JOIN package p ON p.package_id = c.package_id
+  LEFT JOIN billing_profile f ON f.profile_id = c.profile_id
+ WHERE c.customer_id = ANY (%(customer_ids)s)
+
+-- suspend_customers --
+-- Stop service, for a reason.
+UPDATE customer c SET status = 'suspended', suspend_reason = s.reason
+  FROM unnest(%(customer_id)s::bigint[], %(reason)s::text[]) AS s (customer_id, reason)
+ WHERE c.customer_id = s.customer_id AND c.status = 'active'
+
+-- restore_customers --
+-- Let service come back.
+UPDATE customer c SET status = 'active', suspend_reason = NULL
+ WHERE c.customer_id = ANY (%(customer_ids)s) AND c.status = 'suspended'
+
+-- log_customer_events --
+-- The same event for many customers, each with its reason.
+INSERT INTO customer_event (customer_id, at, actor, what, reason)
+SELECT customer_id, %(now)s, %(actor)s, %(what)s, reason
+  FROM unnest(%(customer_id)s::bigint[], %(reason)s::text[]) AS e (customer_id, reason)
+
+-- open_stretches --
+-- From now on no cycle bill covers these customers, where their profile does not bill
+-- suspended ones.
+INSERT INTO unbilled_stretch (customer_id, started_at, reason)
+SELECT c.customer_id, %(now)s, %(reason)s
+  FROM customer c LEFT JOIN billing_profile f ON f.profile_id = c.profile_id
+ WHERE c.customer_id = ANY (%(customer_ids)s)
+   AND (%(reason)s <> 'suspended' OR NOT coalesce(f.bill_while_suspended, false))
+   AND NOT EXISTS (SELECT FROM unbilled_stretch u WHERE u.customer_id = c.customer_id AND u.ended_at IS NULL)
+ON CONFLICT DO NOTHING
+
+-- end_stretches --
+-- From now on cycle bills cover these customers again; a stretch of no length is no stretch.
+WITH ended AS (
+    UPDATE unbilled_stretch SET ended_at = %(now)s
+     WHERE customer_id = ANY (%(customer_ids)s) AND ended_at IS NULL AND started_at < %(now)s
+)
+DELETE FROM unbilled_stretch
+ WHERE customer_id = ANY (%(customer_ids)s) AND ended_at IS NULL AND started_at >= %(now)s
+
+-- set_hold --
+-- Do not suspend before this; NULL = as the profile says.
+UPDATE customer SET suspension_hold_until = %(until)s WHERE customer_id = %(customer_id)s
+
+-- set_paused --
+-- Paused from this moment; NULL = not.
+UPDATE customer SET paused_at = %(paused_at)s WHERE customer_id = %(customer_id)s
+
+-- list_will_be_suspended --
+-- Who will be suspended by a moment if nothing is paid, and over what.
+SELECT c.customer_id, c.username, min(b.suspend_at) AS suspend_at, sum(b.gross - b.paid) AS overdue
+  FROM bill b JOIN customer c ON c.customer_id = b.customer_id
+ WHERE b.status IN ('unpaid', 'partial') AND b.suspend_at <= %(by)s AND c.status = 'active'
+   AND (c.suspension_hold_until IS NULL OR c.suspension_hold_until <= %(by)s)
+ GROUP BY c.customer_id, c.username ORDER BY 3, 1 LIMIT %(limit)s

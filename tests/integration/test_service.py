@@ -1,0 +1,193 @@
+"""Suspension and restoration of monthly customers, on a real PostgreSQL."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from billing_core.db.connect import Connection
+from billing_core.db.customers import CustomerError, read_customer
+from billing_core.db.suspension import list_will_be_suspended
+from billing_core.services import suspension
+from billing_core.services.audit import audit
+from billing_core.services.wallets import top_up
+from tests.builders import Packets, a_nas, fold, rows, sessions_of, username_of
+from tests.integration.test_billing_run import a_monthly_customer, bills, dhaka, run
+
+JOINED = dhaka(2026, 1, 1)
+# Due after 7 days, and 3 days of grace.
+CUT_OFF = dhaka(2026, 1, 11)
+
+
+def an_owing_customer(conn: Connection, **profile: object) -> int:
+    customer_id = a_monthly_customer(
+        conn, joined=JOINED, bill_trigger="first", **({"grace_days": 3} | profile)
+    )
+    run(conn, JOINED)
+    return customer_id
+
+
+def status(conn: Connection, customer_id: int) -> tuple[str, str | None]:
+    customer = read_customer(conn, customer_id)
+    return customer.status, customer.suspend_reason
+
+
+def pay(conn: Connection, customer_id: int, amount: str, now: datetime) -> None:
+    top_up(
+        conn,
+        username_of(conn, customer_id),
+        Decimal(amount),
+        key=f"{now}{amount}",
+        operator="test",
+        note="",
+        now=now,
+    )
+
+
+def test_an_overdue_bill_suspends_after_its_grace_and_not_before(
+    conn: Connection,
+) -> None:
+    customer_id = an_owing_customer(conn)
+
+    suspension.sweep_suspensions(conn, CUT_OFF - timedelta(seconds=1))
+    assert status(conn, customer_id) == ("active", None)
+
+    assert suspension.sweep_suspensions(conn, CUT_OFF).suspended == 1
+    assert status(conn, customer_id) == ("suspended", "PAYMENT_DUE")
+    assert suspension.sweep_suspensions(conn, CUT_OFF).suspended == 0
+
+
+def test_suspension_reaches_the_running_session(conn: Connection) -> None:
+    customer_id = an_owing_customer(conn)
+    p = Packets(username_of(conn, customer_id), a_nas(conn), started_at=CUT_OFF)
+    fold(conn, p.start(), now=CUT_OFF)
+
+    suspension.sweep_suspensions(conn, CUT_OFF)
+
+    assert rows(conn, "SELECT kind, reason FROM outbox") == [
+        ("disconnect", "PAYMENT_DUE")
+    ]
+
+
+def test_full_payment_restores_and_a_part_does_not(conn: Connection) -> None:
+    customer_id = an_owing_customer(conn)
+    suspension.sweep_suspensions(conn, CUT_OFF)
+
+    pay(conn, customer_id, "100", CUT_OFF + timedelta(hours=1))
+    assert status(conn, customer_id) == ("suspended", "PAYMENT_DUE")
+    assert bills(conn, customer_id)[0][3] == "partial"
+
+    pay(conn, customer_id, "500", CUT_OFF + timedelta(hours=2))
+    assert status(conn, customer_id) == ("active", None)
+    assert bills(conn, customer_id)[0][3] == "paid"
+    assert rows(
+        conn,
+        "SELECT what, reason FROM customer_event WHERE customer_id = %s"
+        " ORDER BY customer_event_id DESC LIMIT 2",
+        customer_id,
+    ) == [("restored", "PAYMENT_DUE"), ("suspended", "PAYMENT_DUE")]
+    assert audit(conn) == []
+
+
+def test_a_profile_may_leave_restoring_to_a_person(conn: Connection) -> None:
+    customer_id = an_owing_customer(conn, auto_activate=False)
+    suspension.sweep_suspensions(conn, CUT_OFF)
+
+    pay(conn, customer_id, "600", CUT_OFF)
+
+    assert status(conn, customer_id)[0] == "suspended"
+
+
+def test_more_due_than_the_threshold_suspends_at_once(conn: Connection) -> None:
+    customer_id = an_owing_customer(conn, due_threshold=Decimal(500))
+
+    suspension.sweep_suspensions(conn, JOINED)
+
+    assert status(conn, customer_id) == ("suspended", "DUE_THRESHOLD")
+
+
+def test_a_profile_without_auto_suspend_never_suspends(conn: Connection) -> None:
+    customer_id = an_owing_customer(conn, auto_suspend=False, due_threshold=Decimal(1))
+
+    suspension.sweep_suspensions(conn, CUT_OFF + timedelta(days=100))
+
+    assert status(conn, customer_id) == ("active", None)
+
+
+def test_a_hold_keeps_service_until_its_day(conn: Connection) -> None:
+    customer_id = an_owing_customer(conn)
+    until = CUT_OFF + timedelta(days=5)
+    suspension.hold(
+        conn,
+        username_of(conn, customer_id),
+        until,
+        note="promised",
+        actor="test",
+        now=JOINED,
+    )
+
+    suspension.sweep_suspensions(conn, CUT_OFF)
+    assert status(conn, customer_id) == ("active", None)
+    suspension.sweep_suspensions(conn, until)
+    assert status(conn, customer_id) == ("suspended", "PAYMENT_DUE")
+
+
+def test_who_will_be_suspended_is_known_before(conn: Connection) -> None:
+    customer_id = an_owing_customer(conn)
+
+    (found,) = list_will_be_suspended(conn, CUT_OFF, limit=10)
+
+    assert (found.customer_id, found.overdue) == (customer_id, Decimal("600.00"))
+    assert list_will_be_suspended(conn, CUT_OFF - timedelta(days=1), limit=10) == []
+
+
+def test_a_customer_suspended_by_a_person_is_restored_by_a_person_only(
+    conn: Connection,
+) -> None:
+    customer_id = an_owing_customer(conn)
+    conn.execute(
+        "UPDATE customer SET status = 'suspended', suspend_reason = 'OPERATOR'"
+        " WHERE customer_id = %s",
+        [customer_id],
+    )
+
+    pay(conn, customer_id, "600", CUT_OFF)
+
+    assert status(conn, customer_id) == ("suspended", "OPERATOR")
+
+
+def test_paused_time_is_not_billed(conn: Connection) -> None:
+    customer_id = an_owing_customer(conn)
+    pay(conn, customer_id, "600", JOINED)
+    username = username_of(conn, customer_id)
+    suspension.pause(conn, username, note="", actor="test", now=dhaka(2026, 1, 16))
+    run(conn, dhaka(2026, 2, 1))
+    assert len(bills(conn, customer_id)) == 1
+
+    suspension.resume(conn, username, note="", actor="test", now=dhaka(2026, 2, 15))
+    run(conn, dhaka(2026, 2, 15))
+
+    assert [row[2] for row in bills(conn, customer_id)] == [
+        Decimal("600.00"),
+        Decimal("300.00"),
+    ]
+    with pytest.raises(CustomerError, match="not paused"):
+        suspension.resume(conn, username, note="", actor="test", now=dhaka(2026, 2, 16))
+
+
+def test_a_restricted_session_is_cut_when_service_comes_back(conn: Connection) -> None:
+    customer_id = an_owing_customer(conn)
+    suspension.sweep_suspensions(conn, CUT_OFF)
+    p = Packets(username_of(conn, customer_id), a_nas(conn), started_at=CUT_OFF)
+    fold(conn, p.start(), now=CUT_OFF)
+    conn.execute("DELETE FROM outbox")
+    conn.execute(
+        "UPDATE acct_session SET is_restricted = true, disconnect_requested_at = NULL"
+    )
+    fold(conn, p.interim(120), now=CUT_OFF + timedelta(seconds=120))
+    assert rows(conn, "SELECT count(*) FROM outbox") == [(0,)]
+
+    pay(conn, customer_id, "600", CUT_OFF + timedelta(seconds=180))
+
+    assert rows(conn, "SELECT reason FROM outbox") == [("RESTORED",)]
+    assert sessions_of(conn, customer_id)[0]["disconnect_requested_at"] is not None
