@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 
 from bench import results
-from bench.measures import exhaust, fold, intake, login, memory
+from bench.measures import exhaust, flat, fold, intake, login, memory
 from bench.people import Sizes
 from bench.results import Result
 from bench.site import Plan, Site, open_site
@@ -18,6 +18,7 @@ MEASURES: dict[str, Measure] = {
     "intake": intake.measure,
     "fold": fold.measure,
     "exhaust": exhaust.measure,
+    "flat": flat.measure,
     "memory": memory.measure,
 }
 # These run beside the peers.
