@@ -1,6 +1,5 @@
 """Decide which user each server runs as: never root, never one that cannot read."""
 
-import grp
 import os
 import pwd
 import stat
@@ -46,11 +45,6 @@ def _identity(service_user: str) -> Identity:
         ) from error
     groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
     return Identity(entry.pw_name, entry.pw_uid, entry.pw_gid, groups, is_root)
-
-
-def group_name(identity: Identity) -> str:
-    """Name the main group of an identity."""
-    return grp.getgrgid(identity.gid).gr_name
 
 
 def first_closed_directory(path: Path, identity: Identity) -> Path | None:

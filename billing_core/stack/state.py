@@ -1,6 +1,5 @@
 """Remember what was chosen at a start: ports, address, policies."""
 
-import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -64,9 +63,3 @@ def changed(state: State, **choices: object) -> State:
             "and postgres is always one of them."
         )
     return replace(new, processes=tuple(p for p in ALL_PROCESSES if p in new.processes))
-
-
-def forget(file: Path) -> None:
-    """Remove a file that may not be there."""
-    with contextlib.suppress(FileNotFoundError):
-        file.unlink()
