@@ -15,6 +15,7 @@ COMMANDS = {
     "doctor": "billing_core.cli.stack:doctor",
     "nas": "billing_core.cli.nas:nas",
     "package": "billing_core.cli.package:package",
+    "profile": "billing_core.cli.profile:profile",
     "customer": "billing_core.cli.customer:customer",
     "wallet": "billing_core.cli.wallet:wallet",
     "session": "billing_core.cli.session:session",

@@ -57,10 +57,13 @@ class Bill:
     """A bill as it stands."""
 
     bill_id: int
+    #: None for the few seconds until it is numbered.
+    number: str | None
     kind: str
     period_start: datetime
     period_end: datetime
     issued_at: datetime
+    due_at: datetime | None
     net: Decimal
     vat: Decimal
     gross: Decimal

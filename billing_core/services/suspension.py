@@ -106,7 +106,7 @@ def hold(
     actor: str,
     now: datetime,
 ) -> None:
-    """Do not suspend a customer before a moment, whatever he owes; None ends the hold."""
+    """Do not suspend a customer before a moment; None ends the hold."""
 
     def work() -> None:
         customer_id = customers_db.find_customer_id(conn, username)

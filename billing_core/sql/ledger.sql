@@ -57,7 +57,7 @@ VALUES (%(customer_id)s, %(bill_id)s, %(line_no)s, %(description)s, %(quantity)s
 
 -- list_bills --
 -- A customer's bills, newest first.
-SELECT bill_id, kind, period_start, period_end, issued_at, net, vat, gross, paid, status, subject
+SELECT bill_id, number, kind, period_start, period_end, issued_at, due_at, net, vat, gross, paid, status, subject
   FROM bill WHERE customer_id = %(customer_id)s ORDER BY bill_id DESC LIMIT %(limit)s
 
 -- list_bill_lines --
