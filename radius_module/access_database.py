@@ -186,7 +186,7 @@ class AccessDatabase:
             raise QuestionRefusedError("the customer's package is gone")
         if len(self._packages) >= _KEPT_MAX:
             self._packages.clear()
-        package = package_of(tuple(row))
+        package = package_of(row)
         self._packages[package_id] = package, time.monotonic() + _KEPT_SECONDS
         return package
 

@@ -7,6 +7,7 @@ times the statement that a login needs.
 import select
 import time
 from dataclasses import dataclass
+from itertools import repeat
 from socket import SOCK_STREAM, getaddrinfo
 
 import psycopg
@@ -66,8 +67,7 @@ def read_row(link: Link, deadline: float) -> Row | None:
     result = wait_result(link, deadline)
     if result.ntuples == 0:
         return None
-    value = result.get_value
-    return [value(0, column) for column in range(result.nfields)]
+    return tuple(map(result.get_value, repeat(0), range(result.nfields)))
 
 
 def wait_result(link: Link, deadline: float) -> pq.abc.PGresult:
@@ -76,10 +76,9 @@ def wait_result(link: Link, deadline: float) -> pq.abc.PGresult:
     answer: pq.abc.PGresult | None = None
     try:
         while True:
-            if connection.is_busy():
+            while connection.is_busy():
                 _wait(link.poll, deadline)
                 connection.consume_input()
-                continue
             result = connection.get_result()
             if result is None:
                 break

@@ -76,11 +76,9 @@ def authorize(pairs: tuple[tuple[str, str], ...] | None) -> Answer:
     if state is None:
         return radiusd.RLM_MODULE_NOTFOUND, (), _reject(RejectReason.UNKNOWN_CUSTOMER)
     settings = _Server.settings
+    password = open_password(settings.secret_key, state.password_sealed)
     control: Pairs = (
-        encode_text(
-            "Cleartext-Password",
-            open_password(settings.secret_key, state.password_sealed),
-        ),
+        encode_text("Cleartext-Password", password),
         ("Khata-Customer-Id", ":=", str(state.customer_id)),
     )
     decision = decide_access(state, request, int(now), _Server.today, settings.zone)

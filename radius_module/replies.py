@@ -19,6 +19,7 @@ Pairs = tuple[Pair, ...]
 INTEGER_MAX = 2**32 - 1
 VALUE_OCTETS_MAX = 253  # RFC 2865 §5: length is one octet, type and length take two
 _FOUR_GIB = 2**32
+_CONTROL_CHARACTERS = frozenset(map(chr, (*range(32), 127)))
 
 _BASE36_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _BASE36_PAIRS = [high + low for high in _BASE36_DIGITS for low in _BASE36_DIGITS]
@@ -86,10 +87,12 @@ def encode_accept(state: AccessState, accept: Accept, cookie: str) -> Pairs:
 def encode_text(name: str, value: str) -> Pair:
     """Write a text attribute; rlm_python3 reads backslash escapes in its value."""
     octets = len(value) if value.isascii() else len(value.encode())
+    # The value is not told: it may be a password, and errors are logged.
     if not 0 < octets <= VALUE_OCTETS_MAX:
-        raise ReplyError(name, value, f"it needs 1 to {VALUE_OCTETS_MAX} octets")
-    if not value.isprintable():
-        raise ReplyError(name, value, "it has control characters")
+        raise ReplyError(name, "…", f"it needs 1 to {VALUE_OCTETS_MAX} octets")
+    # Not printable are also the joiners of Bangla writing: those are welcome.
+    if not value.isprintable() and not _CONTROL_CHARACTERS.isdisjoint(value):
+        raise ReplyError(name, "…", "it has control characters")
     return name, ":=", value.replace("\\", "\\\\")
 
 

@@ -19,7 +19,7 @@ from billing_core.service_days import DayPrice
 from billing_core.tariff import Tariff
 
 Value = bytes | None
-Row = Sequence[Value]
+Row = tuple[Value, ...]
 
 _SECONDS_A_DAY = 86_400
 
@@ -83,7 +83,7 @@ def state_of(row: Row, package: Package, nas: Nas | None) -> AccessState:
 
 
 @lru_cache(maxsize=10_000)
-def package_of(row: tuple[Value, ...]) -> Package:
+def package_of(row: Row) -> Package:
     """Read a row of load_package; the same row gives the same object."""
     texts = [None if value is None else value.decode() for value in row]
     package_id, billing, sessions_allowed, validity_seconds, *rest = texts
