@@ -31,9 +31,7 @@ def bill() -> None:
 @bill.command("run")
 @click.option("--as-of", help="Bill what was due then: 2026-11-01 or with time. [now]")
 @click.option("--profile", help="Only customers on this billing profile.")
-@click.option(
-    "--dry-run", is_flag=True, help="Show what would be billed; write nothing."
-)
+@click.option("--dry-run", is_flag=True, help="Show what would be billed, only.")
 @json_option
 def run(as_of: str | None, profile: str | None, dry_run: bool, as_json: bool) -> None:
     """Bill every cycle that is due; run again, it bills only what is missing."""

@@ -31,8 +31,8 @@ def profile() -> None:
     type=click.Choice(["renewal", "first", "day", "manual"]),
     default="renewal",
     show_default=True,
-    help="When a cycle begins: the customer's own day, the 1st, --bill-day; manual: only"
-    " by hand.",
+    help="When a cycle begins: the customer's own day, the 1st, --bill-day; manual:"
+    " billed only by hand.",
 )
 @click.option("--bill-day", type=click.IntRange(1, 31), help="For --trigger day.")
 @click.option("--arrears", is_flag=True, help="Bill a cycle at its end, not its start.")

@@ -12,14 +12,21 @@ ROOT = Path(billing_core.__file__).parent
 REPOSITORY = ROOT.parent
 PURE = (
     "accounting",
+    "bills",
+    "changes",
     "charging",
+    "cycles",
     "decisions",
     "errors",
     "ledger",
+    "mac_addresses",
     "money",
+    "proration",
     "service_days",
     "session_matching",
+    "suspension",
     "tariff",
+    "vat",
 )
 # What a pure module may not know: drivers, servers, the machine and the clock.
 IMPURE = {
