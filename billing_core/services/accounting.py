@@ -77,16 +77,6 @@ def fold_intake(
     return in_transaction(conn, lambda: _fold_intake(conn, now, lanes, limit))
 
 
-def park_oldest(conn: Connection, lanes: Sequence[int], error: str) -> int | None:
-    """Set the oldest packet of free lanes aside, with why it could not be folded."""
-
-    def work() -> int | None:
-        claimed = intake.claim_lanes(conn, lanes)
-        return intake.park_oldest(conn, claimed, error)
-
-    return in_transaction(conn, work)
-
-
 def _fold_intake(
     conn: Connection, now: datetime, lanes: Sequence[int], limit: int
 ) -> FoldResult:

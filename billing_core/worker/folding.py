@@ -12,7 +12,7 @@ import psycopg
 
 from billing_core.db import intake
 from billing_core.db.connect import Connection
-from billing_core.services.accounting import FoldResult, fold_intake, park_oldest
+from billing_core.services.accounting import FoldResult, fold_intake
 from billing_core.services.closing import close_sessions_of_restarted_nas
 from billing_core.settings import Settings
 from billing_core.worker.connection import keep_connected
@@ -69,19 +69,32 @@ def fold_or_park(conn: Connection, lanes: Sequence[int]) -> FoldResult:
         log.exception("fold.failed lanes=%s", list(lanes))
     result = FoldResult()
     for _ in range(_BATCH_EVENTS):
+        one, is_parked = _fold_one_or_park(conn, now, lanes)
+        result.events += one.events
+        result.nas_restarts += one.nas_restarts
+        if is_parked or not one.events:
+            break
+    return result
+
+
+def _fold_one_or_park(
+    conn: Connection, now: datetime, lanes: Sequence[int]
+) -> tuple[FoldResult, bool]:
+    """Fold the oldest packet or set it aside; tell whether it was set aside.
+
+    The lanes are held from the one to the other: between them another worker could
+    take the packet at fault away, and the next in line would be parked for it.
+    """
+    with conn.transaction():
+        held = intake.claim_lanes(conn, lanes)
         try:
-            one = fold_intake(conn, now, lanes=lanes, limit=1)
+            return fold_intake(conn, now, lanes=held, limit=1), False
         except psycopg.OperationalError:
             raise
         except Exception as error:
-            intake_id = park_oldest(conn, lanes, repr(error))
+            intake_id = intake.park_oldest(conn, held, repr(error))
             log.exception("fold.parked intake_id=%s", intake_id)
-            result.events += 1
-            break
-        if not one.events:
-            break
-        result.events += one.events
-    return result
+            return FoldResult(events=1), True
 
 
 def _sleep(conn: Connection) -> None:
