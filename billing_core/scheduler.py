@@ -12,6 +12,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from billing_core.db import intake
 from billing_core.db.connect import Connection, connect
+from billing_core.services.calendar import (
+    bill_the_cycles,
+    charge_the_day,
+    number_new_bills,
+    suspend_the_overdue,
+)
 from billing_core.services.closing import close_stale_sessions, forget_old_rejects
 from billing_core.services.partitions import ensure_partitions
 from billing_core.settings import Settings
@@ -25,6 +31,10 @@ _LOOK_SECONDS = 1.0
 
 # Each job and how often it runs, in seconds.
 _JOBS: tuple[tuple[Callable[[Connection, datetime], object], int], ...] = (
+    (charge_the_day, 10),
+    (bill_the_cycles, 30),
+    (suspend_the_overdue, 30),
+    (number_new_bills, 5),
     (close_stale_sessions, 30),
     (ensure_partitions, 6 * 3600),
     (forget_old_rejects, 24 * 3600),

@@ -80,8 +80,8 @@ def run(as_of: str | None, profile: str | None, dry_run: bool, as_json: bool) ->
             )
             return
         click.echo(
-            f"Run {done.run_id}: {done.billed} bill(s); {done.parked} customer(s) parked"
-            + (", see: khata bill parked" if done.parked else "")
+            f"Run {done.run_id}: {done.billed} bill(s), {done.parked} customer(s)"
+            + (" parked, see: khata bill parked" if done.parked else " parked")
         )
 
 

@@ -416,3 +416,11 @@ def _columns(
         name: array(column)
         for name, column in zip(names, zip(*rows, strict=True), strict=True)
     }
+
+
+def has_finished_run(conn: Connection, kind: str, *, since: datetime) -> bool:
+    """Tell whether a run as of a moment or later came to its end."""
+    row = conn.execute(
+        _QUERIES["has_finished_run"], {"kind": kind, "since": since}
+    ).fetchone()
+    return row is not None and bool(row[0])

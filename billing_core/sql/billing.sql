@@ -223,3 +223,7 @@ INSERT INTO service_day (customer_id, service_date, amount, bill_id, entry_id)
 SELECT customer_id, %(day)s, amount, bill_id, entry_id
   FROM unnest(%(customer_id)s::bigint[], %(amount)s::numeric[], %(bill_id)s::bigint[], %(entry_id)s::bigint[])
        AS d (customer_id, amount, bill_id, entry_id)
+
+-- has_finished_run --
+-- Whether a run as of this moment or later came to its end.
+SELECT EXISTS (SELECT FROM billing_run WHERE kind = %(kind)s AND as_of >= %(since)s AND finished_at IS NOT NULL)
