@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 
-from psycopg import sql
+from psycopg import errors, sql
 
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.queries import load_queries
@@ -21,13 +21,28 @@ def ensure_partitions(conn: Connection, now: datetime) -> list[str]:
 
 
 def _ensure(conn: Connection, now: datetime) -> list[str]:
+    # One at a time: two that find a month missing would both make it.
+    conn.execute(_QUERIES["lock_partitions"])
     made = []
     month = now.astimezone(UTC).date().replace(day=1)
     for _ in range(_MONTHS_AHEAD + 1):
         following = _next_month(month)
         name = f"acct_event_{month:%Y_%m}"
         row = conn.execute(_QUERIES["has_partition"], {"name": name}).fetchone()
-        if row is not None and not row[0]:
+        if row is not None and not row[0] and _make(conn, name, month, following):
+            made.append(name)
+        month = following
+    return made
+
+
+def _make(conn: Connection, name: str, month: date, following: date) -> bool:
+    """Make one month's table; False when its first packets came before it did.
+
+    They are in the default partition and cannot leave it, history being append-only:
+    that month stays there, and the others get their tables all the same.
+    """
+    try:
+        with conn.transaction():
             conn.execute(
                 sql.SQL(
                     "CREATE TABLE {} PARTITION OF acct_event"
@@ -44,9 +59,9 @@ def _ensure(conn: Connection, now: datetime) -> list[str]:
                     " FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting()"
                 ).format(sql.Identifier(name))
             )
-            made.append(name)
-        month = following
-    return made
+    except errors.CheckViolation:
+        return False
+    return True
 
 
 def _next_month(month: date) -> date:

@@ -9,12 +9,13 @@ import pytest
 
 import billing_core
 from billing_core.db.queries import load_queries
+from radius_module import access_database
 
 ROOT = Path(billing_core.__file__).parent
 REPOSITORY = ROOT.parent
 AGGREGATES = sorted(path.stem for path in (ROOT / "sql").glob("*.sql"))
-# One query each, run by whoever needs it for himself.
-RUN_IN_TURN = {"audit"}
+# Run in turn by one function: every check of the audit, every statement of a login.
+RUN_IN_TURN = {"audit", "authorization"}
 
 
 def users(aggregate: str) -> Iterator[tuple[Path, ast.Module]]:
@@ -53,6 +54,11 @@ def test_every_query_is_run_by_a_function_and_every_function_finds_its_query(
     for _path, tree in users(aggregate):
         used |= names_used(tree).keys()
     assert used == load_queries(aggregate).keys()
+
+
+def test_a_login_prepares_the_statements_that_there_are() -> None:
+    prepared = access_database._STATEMENTS.keys()
+    assert prepared == load_queries("authorization").keys()
 
 
 @pytest.mark.parametrize("aggregate", AGGREGATES)
