@@ -111,6 +111,16 @@ def login(conn: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch) 
     del sys.modules["radius_module.module"]
 
 
+def test_the_distribution_s_libraries_come_last(
+    login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FreeRADIUS appends our folders after them."""
+    theirs = ["/usr/lib/python3.11", "/usr/lib/python3/dist-packages"]
+    monkeypatch.setattr(sys, "path", [*theirs, "/venv/site-packages"])
+    importlib.reload(login.module)
+    assert sys.path == [theirs[0], "/venv/site-packages", theirs[1]]
+
+
 def test_a_free_customer_is_granted_a_session(login: Login, conn: Connection) -> None:
     customer = a_customer(conn, a_package(conn, billing="free"))
 
