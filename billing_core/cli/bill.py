@@ -9,7 +9,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from billing_core.cli.context import at_desk
-from billing_core.cli.output import as_plain, json_option, show, show_table
+from billing_core.cli.output import (
+    as_plain,
+    json_option,
+    limit_option,
+    show,
+    show_table,
+)
 from billing_core.db import billing as billing_db
 from billing_core.db.customers import find_customer_id
 from billing_core.db.ledger import list_bill_lines, list_bills
@@ -86,7 +92,7 @@ def run(as_of: str | None, profile: str | None, dry_run: bool, as_json: bool) ->
 
 
 @bill.command("runs")
-@click.option("--limit", default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 @json_option
 def runs(limit: int, as_json: bool) -> None:
     """List the newest runs: what each billed, and how far it came."""
@@ -109,7 +115,7 @@ def runs(limit: int, as_json: bool) -> None:
 
 
 @bill.command("parked")
-@click.option("--limit", default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
 @json_option
 def parked(limit: int, as_json: bool) -> None:
     """List customers that runs leave out until somebody has looked, and why."""
@@ -154,7 +160,7 @@ def make(username: str, as_of: str | None) -> None:
 
 @bill.command("list")
 @click.argument("username")
-@click.option("--limit", default=50, show_default=True)
+@limit_option
 @json_option
 def list_(username: str, limit: int, as_json: bool) -> None:
     """List the bills of USERNAME, newest first, with their lines."""

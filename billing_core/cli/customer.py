@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from billing_core.cli.context import Desk, at_desk
-from billing_core.cli.output import json_option, show, show_table
+from billing_core.cli.output import json_option, limit_option, show, show_table
 from billing_core.cli.units import Amount, read_secret
 from billing_core.db import customers as db
 from billing_core.db import ledger as ledger_db
@@ -69,8 +69,13 @@ def add(
 
 
 @customer.command("list")
-@click.option("--after", default=0, help="Customer number to start after.")
-@click.option("--limit", default=50, show_default=True)
+@click.option(
+    "--after",
+    type=click.IntRange(0),
+    default=0,
+    help="Customer number to start after.",
+)
+@limit_option
 @json_option
 def list_(after: int, limit: int, as_json: bool) -> None:
     """List customers, a page at a time."""

@@ -16,6 +16,16 @@ json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for scripts."
 )
 
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=50,
+    show_default=True,
+    help="The newest so many.",
+)
+# A pipe has no width: what is cut off there, grep never finds.
+_PIPE_COLUMNS = 1000
+
 
 def as_plain(value: object, zone: ZoneInfo) -> Any:
     """Turn records into what JSON knows: money as strings, times ISO 8601 with zone."""
@@ -53,7 +63,9 @@ def show_table(
         table.add_row(*[_cell(plain.get(column)) for column in columns])
         count += 1
     if count:
-        Console(soft_wrap=True).print(table)
+        is_terminal = Console().is_terminal
+        width = None if is_terminal else _PIPE_COLUMNS
+        Console(width=width, soft_wrap=True).print(table)
     else:
         click.echo(empty)
 

@@ -3,7 +3,7 @@
 import click
 
 from billing_core.cli.context import at_desk
-from billing_core.cli.output import json_option, show, show_table
+from billing_core.cli.output import json_option, limit_option, show, show_table
 from billing_core.db import reports
 from billing_core.db.customers import find_customer_id
 from billing_core.db.outbox import list_outbox
@@ -34,7 +34,7 @@ def session() -> None:
 @click.option("--username", help="Of one customer only.")
 @click.option("--all", "everything", is_flag=True, help="Ended sessions too.")
 @click.option("--rejected", is_flag=True, help="Rejected logins instead.")
-@click.option("--limit", default=50, show_default=True)
+@limit_option
 @json_option
 def list_(
     username: str | None, everything: bool, rejected: bool, limit: int, as_json: bool
@@ -103,7 +103,7 @@ def show_(session_id: int, as_json: bool) -> None:
 
 @session.command("coa")
 @click.option("--username", help="Of one customer only.")
-@click.option("--limit", default=50, show_default=True)
+@limit_option
 @json_option
 def coa(username: str | None, limit: int, as_json: bool) -> None:
     """List Disconnect and CoA requests and what the NAS answered."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 import click
 
 from billing_core.cli.context import at_desk
-from billing_core.cli.output import json_option, show, show_table
+from billing_core.cli.output import json_option, limit_option, show, show_table
 from billing_core.cli.units import Amount
 from billing_core.db import customers as customers_db
 from billing_core.db.ledger import list_entries
@@ -20,7 +20,7 @@ def wallet() -> None:
 
 @wallet.command("show")
 @click.argument("username")
-@click.option("--limit", default=20, show_default=True, help="Newest entries.")
+@limit_option
 @json_option
 def show_(username: str, limit: int, as_json: bool) -> None:
     """Show a customer's wallet and its newest ledger entries."""

@@ -21,6 +21,13 @@ class CustomerError(BillingError):
         super().__init__(f"Customer {username}: {why}.")
 
 
+class MacError(BillingError):
+    """This is not how a MAC address is written."""
+
+    def __init__(self, mac: str) -> None:
+        super().__init__(f"{mac} is no MAC address: write AA:BB:CC:DD:EE:FF.")
+
+
 class UnknownCustomerError(BillingError):
     """There is no such customer."""
 
@@ -117,6 +124,8 @@ def insert_customer(
         raise CustomerError(customer.username, why) from None
     except errors.InvalidTextRepresentation:
         raise CustomerError(customer.username, "that is no IP address") from None
+    except errors.NumericValueOutOfRange:
+        raise CustomerError(customer.username, "a number is too large") from None
     return customer_id
 
 
@@ -237,7 +246,11 @@ def set_password(conn: Connection, customer_id: int, password_sealed: bytes) -> 
 
 def set_mac_binding(conn: Connection, customer_id: int, mac: str | None) -> None:
     """Bind a customer to a device, or to none."""
-    conn.execute(_QUERIES["set_mac_binding"], {"customer_id": customer_id, "mac": mac})
+    values = {"customer_id": customer_id, "mac": mac}
+    try:
+        conn.execute(_QUERIES["set_mac_binding"], values)
+    except errors.CheckViolation:
+        raise MacError(mac or "") from None
 
 
 def log_customer_event(
