@@ -8,8 +8,9 @@ decide"; what happens then is the policy in freeradius/config, never Python's.
 
 import sys
 
-# Before anything is imported: FreeRADIUS appends its python_path (radius.md §1.1), so that the distribution's old
-# cryptography and psycopg would be taken instead of those we are tested with.
+# Before anything is imported: FreeRADIUS appends its python_path (radius.md §1.1), so
+# that the distribution's old cryptography and psycopg would be taken instead of those
+# we are tested with.
 sys.path.sort(key=lambda folder: folder.endswith("/dist-packages"))
 
 import ctypes
