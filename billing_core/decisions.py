@@ -117,6 +117,16 @@ class RunningSession(NamedTuple):
     held_minor: int
 
 
+class Suspension(NamedTuple):
+    """Why a customer is suspended, and what his billing profile gives him then."""
+
+    reason: str
+    #: reject | pool | address_list
+    state: str = "reject"
+    #: Name of the pool or address list.
+    target: str | None = None
+
+
 class AccessState(NamedTuple):
     """What the database knows when somebody logs in."""
 
@@ -136,6 +146,8 @@ class AccessState(NamedTuple):
     running: Sequence[RunningSession]
     #: The number of the session, if it comes to one.
     session_id: int
+    #: Of a suspended customer.
+    suspension: Suspension | None = None
 
 
 class DayCharge(NamedTuple):
@@ -160,6 +172,8 @@ class Accept(NamedTuple):
     #: The validity starts with this login and ends then.
     new_valid_until_epoch: int | None = None
     day_charge: DayCharge | None = None
+    #: Let in although suspended, to where he can see why and pay.
+    restriction: Suspension | None = None
 
 
 class Reject(NamedTuple):
@@ -181,8 +195,8 @@ def decide_access(
     """Decide a login; today is the civil date of now in the zone."""
     if state.nas is None:
         return Reject(RejectReason.UNKNOWN_NAS)
-    if state.status != "active":
-        return Reject(_STATUS_REASONS[state.status])
+    if state.status != "active" and not _may_see_why(state):
+        return Reject(_status_reason(state))
     bound_to = state.mac_binding
     if bound_to is not None and bound_to != parse_mac(request.calling_station_id):
         return Reject(RejectReason.MAC_MISMATCH)
@@ -193,6 +207,9 @@ def decide_access(
         free_places -= sum(not session.is_superseded for session in state.running)
         if free_places <= 0:
             return Reject(RejectReason.TOO_MANY_SESSIONS)
+    if state.status != "active":
+        # No money, no limit: the pool or list leads to the payment page only.
+        return Accept(allowed, restriction=state.suspension)
     match package.billing:
         case "daily":
             return _decide_daily(state, allowed, now_epoch, today, zone)
@@ -200,16 +217,30 @@ def decide_access(
             return _decide_package(state, allowed, free_places, now_epoch)
         case "per_session":
             return _decide_per_session(state, allowed, free_places, now_epoch)
-        case "free":
+        case "free" | "monthly":
+            # A monthly customer who owes too much is suspended, not refused here.
             return Accept(allowed)
         case unknown:
             raise ValueError(f"A package cannot be billed {unknown!r}.")
 
 
-_STATUS_REASONS = {
-    "suspended": RejectReason.SUSPENDED,
-    "disabled": RejectReason.DISABLED,
-}
+def _may_see_why(state: AccessState) -> bool:
+    """Tell whether a suspended customer is let in, into the suspended pool or list."""
+    suspension = state.suspension
+    return (
+        state.status == "suspended"
+        and suspension is not None
+        and suspension.state != "reject"
+    )
+
+
+def _status_reason(state: AccessState) -> RejectReason:
+    if state.status == "disabled":
+        return RejectReason.DISABLED
+    if state.suspension is not None and state.suspension.reason == "BALANCE_EXHAUSTED":
+        # What he can do about it is to top up, not to ask.
+        return RejectReason.BALANCE_EXHAUSTED
+    return RejectReason.SUSPENDED
 
 
 def _decide_daily(

@@ -36,6 +36,7 @@ def grant_words(
         f" {interim} {cookie}"
         f" {_NONE if valid_until is None else valid_until}"
         f" {_NO_DAY if accept.day_charge is None else _day_words(accept.day_charge)}"
+        f" {_NONE if accept.restriction is None else 'restricted'}"
     )
     if len(words) > VALUE_OCTETS_MAX:
         raise GrantError(f"the grant has {len(words)} octets: {words}")

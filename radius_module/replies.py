@@ -65,6 +65,8 @@ def encode_accept(state: AccessState, accept: Accept, cookie: str) -> Pairs:
     if nas is None:
         raise ReplyError("vendor", None, "nobody is let in through an unknown NAS")
     vendor = nas.vendor
+    if accept.restriction is not None:
+        return _encode_restricted(vendor, nas.interim_interval_seconds, accept, cookie)
     pairs = _encode_lasting(
         vendor,
         package.rate_up_bps,
@@ -82,6 +84,31 @@ def encode_accept(state: AccessState, accept: Accept, cookie: str) -> Pairs:
     if state.framed_ip is not None:
         pairs += (_ipv4("Framed-IP-Address", state.framed_ip),)
     return pairs
+
+
+def _encode_restricted(
+    vendor: str, interim_interval_seconds: int, accept: Accept, cookie: str
+) -> Pairs:
+    """Write the reply of a suspended customer: where he is put, and nothing he bought.
+
+    A MikroTik cannot be moved by CoA (radius.md §0.8): suspension is a Disconnect, and
+    this is what the next login gets.
+    """
+    restriction = accept.restriction
+    if restriction is None or restriction.target is None:
+        raise ReplyError("Framed-Pool", None, "the suspended state names no pool")
+    if restriction.state == "pool":
+        pair = encode_text("Framed-Pool", restriction.target)
+    elif vendor in ("mikrotik", "accel-ppp"):
+        pair = encode_text("Mikrotik-Address-List", restriction.target)
+    else:
+        # RFC 2865 §5.11: the name of a filter list on the NAS.
+        pair = encode_text("Filter-Id", restriction.target)
+    return (
+        pair,
+        ("Class", ":=", "0x" + cookie.encode().hex()),
+        _integer("Acct-Interim-Interval", interim_interval_seconds),
+    )
 
 
 def encode_text(name: str, value: str) -> Pair:

@@ -14,6 +14,7 @@ from billing_core.decisions import (
     Package,
     RunningSession,
     Subscription,
+    Suspension,
 )
 from billing_core.service_days import DayPrice
 from billing_core.tariff import Tariff
@@ -47,6 +48,7 @@ def state_of(row: Row, package: Package, nas: Nas | None) -> AccessState:
         day_is_charged,
         running,
         session_id,
+        suspension,
     ) = row
     if (
         customer_id is None
@@ -79,6 +81,7 @@ def state_of(row: Row, package: Package, nas: Nas | None) -> AccessState:
         day_is_charged == b"t",
         () if running is None or running == b"{}" else _running(running),
         int(session_id),
+        None if suspension is None else _suspension(suspension),
     )
 
 
@@ -136,6 +139,12 @@ def _tariff(
         vat_percent=vat_percent,
         vat_inclusive=vat_inclusive,
     )
+
+
+def _suspension(words: bytes) -> Suspension:
+    """Read why, state and target; the target is a name and may have spaces."""
+    reason, state, *target = words.decode().split(" ", 2)
+    return Suspension(reason, state, target[0] if target else None)
 
 
 def _running(array: bytes) -> tuple[RunningSession, ...]:

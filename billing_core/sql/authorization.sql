@@ -23,7 +23,13 @@ SELECT c.package_id, c.customer_id, c.status, c.password_sealed, c.framed_ip, c.
                                          AND v.state = 'open'), 0.00))
              FROM acct_session x
             WHERE x.customer_id = l.customer_id AND x.ended_at IS NULL) AS running,
-       nextval('acct_session_id') AS session_id
+       nextval('acct_session_id') AS session_id,
+       -- Of a suspended customer: why, and what his profile gives him then.
+       CASE WHEN c.status = 'suspended' THEN (
+           SELECT concat_ws(' ', c.suspend_reason, coalesce(f.suspended_state, 'reject'),
+                            coalesce(f.suspended_pool, f.suspended_address_list))
+             FROM (VALUES (c.profile_id)) AS on_profile (profile_id)
+             LEFT JOIN billing_profile f ON f.profile_id = on_profile.profile_id) END AS suspension
   FROM login l
   JOIN customer c ON c.customer_id = l.customer_id
   JOIN wallet w ON w.customer_id = l.customer_id

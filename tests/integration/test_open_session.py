@@ -313,8 +313,9 @@ def test_packets_of_a_device_in_another_spelling_belong_to_its_login(
     grant = a_grant(conn, customer_id, nas_id, hold=Decimal(10))
     assert open_session(conn, grant, mac=mac) == "OK"
 
-    p = Packets(username_of(conn, customer_id), nas_id)
-    fold(conn, p.start(calling_station_id=mac))
+    now = datetime.now(UTC)
+    p = Packets(username_of(conn, customer_id), nas_id, started_at=now)
+    fold(conn, p.start(calling_station_id=mac), now=now)
 
     (session,) = sessions_of(conn, customer_id)
     assert session["state"] == "open"

@@ -22,6 +22,7 @@ from billing_core.decisions import (
     RejectReason,
     RunningSession,
     Subscription,
+    Suspension,
     decide_access,
 )
 from billing_core.service_days import DayPrice
@@ -392,3 +393,21 @@ def test_devices_that_log_in_one_after_the_other_are_promised_at_most_the_quota(
     assert len(sessions) <= allowed
     assert sum(session.seconds_promised for session in sessions) <= left - used
     assert sum(session.octets_promised for session in sessions) <= left - used
+
+
+def test_a_suspended_customer_is_refused_unless_his_profile_has_a_place_for_him():
+    refused = a_state(STAFF, status="suspended", suspension=Suspension("DUE"))
+    assert decide(refused) == Reject(RejectReason.SUSPENDED)
+
+    pool = Suspension("PAYMENT_DUE", "pool", "suspended")
+    decision = decide(a_state(STAFF, status="suspended", suspension=pool))
+    assert isinstance(decision, Accept)
+    assert decision.restriction == pool
+    assert decision.hold_minor == 0
+    assert decision.day_charge is None
+
+
+def test_a_customer_suspended_for_his_balance_is_told_to_top_up():
+    exhausted = Suspension("BALANCE_EXHAUSTED")
+    state = a_state(STAFF, status="suspended", suspension=exhausted)
+    assert decide(state) == Reject(RejectReason.BALANCE_EXHAUSTED)

@@ -440,6 +440,9 @@ CREATE TABLE acct_session (
     cut_at timestamptz,
     cut_reason text,
     disconnect_requested_at timestamptz,
+    -- Accepted while the customer was suspended, into the suspended pool or list: not cut
+    -- for being suspended, but cut when he is restored.
+    is_restricted boolean NOT NULL DEFAULT false,
     PRIMARY KEY (customer_id, session_id),
     CONSTRAINT acct_session_state_known CHECK (state IN ('opening', 'open', 'ended')),
     CONSTRAINT acct_session_end_is_dated CHECK ((state = 'ended') = (ended_at IS NOT NULL)),

@@ -96,6 +96,7 @@ END $$;
 -- ('-' = none): customer_id session_id nas_id package_id subscription_id
 -- sessions_allowed hold limit_seconds limit_octets cut_epoch cut_reason
 -- interim_seconds class_value valid_until_epoch day day_net day_vat vat_percent
+-- restricted
 --
 -- 1. lock the wallet: ten devices of one customer decide one after the other
 -- 2. refuse when the other running sessions are as many as allowed (a session of the
@@ -125,6 +126,7 @@ DECLARE
     v_available numeric;
     v_username text;
     v_status text;
+    v_is_restricted boolean := coalesce(g[19] = 'restricted', false);
     v_package_name text;
     v_running integer;
     v_dead bigint[];
@@ -147,7 +149,8 @@ BEGIN
       LEFT JOIN reservation r ON r.customer_id = c.customer_id AND r.session_id = a.session_id AND r.state = 'open'
      WHERE c.customer_id = v_customer_id
      GROUP BY c.customer_id;
-    IF v_status IS DISTINCT FROM 'active' THEN
+    -- A restricted login is of a suspended customer, into the suspended pool or list.
+    IF v_status IS DISTINCT FROM (CASE WHEN v_is_restricted THEN 'suspended' ELSE 'active' END) THEN
         RETURN CASE WHEN v_status IS NULL THEN 'UNKNOWN_CUSTOMER' ELSE 'SUSPENDED' END;
     END IF;
     IF v_running >= g[6]::integer THEN
@@ -190,11 +193,13 @@ BEGIN
     INSERT INTO acct_session (
         customer_id, session_id, nas_id, package_id, subscription_id, state, username, acct_session_id,
         class_value, calling_station_id, called_station_id, nas_port_id, accepted_at, started_at,
-        last_event_at, limit_seconds, limit_octets, interim_interval_seconds, cut_at, cut_reason)
+        last_event_at, limit_seconds, limit_octets, interim_interval_seconds, cut_at, cut_reason,
+        is_restricted)
     VALUES (
         v_customer_id, v_session_id, v_nas_id, g[4]::bigint, nullif(g[5], '-')::bigint, 'opening', v_username,
         nullif(unescape_radius(p_acct_session_id), ''), g[13], v_mac, unescape_radius(p_called_station_id),
         unescape_radius(p_nas_port_id), v_now, v_now, v_now, nullif(g[8], '-')::bigint, nullif(g[9], '-')::bigint,
-        g[12]::integer, to_timestamp(nullif(g[10], '-')::double precision), nullif(g[11], '-'));
+        g[12]::integer, to_timestamp(nullif(g[10], '-')::double precision), nullif(g[11], '-'),
+        v_is_restricted);
     RETURN 'OK';
 END $$;

@@ -61,6 +61,8 @@ CREATE TABLE billing_profile (
     CONSTRAINT billing_profile_day_range CHECK (bill_day BETWEEN 1 AND 31),
     CONSTRAINT billing_profile_days_not_negative CHECK (due_days >= 0 AND grace_days >= 0
         AND due_threshold >= 0 AND minimum_validity_days >= 1),
+    -- More would be no deadline, and calendars end.
+    CONSTRAINT billing_profile_days_within_a_year CHECK (due_days <= 366 AND grace_days <= 366),
     CONSTRAINT billing_profile_suspended_state_known CHECK (suspended_state IN ('reject', 'pool', 'address_list')),
     CONSTRAINT billing_profile_suspended_state_whole CHECK ((suspended_state <> 'pool' OR suspended_pool IS NOT NULL)
         AND (suspended_state <> 'address_list' OR suspended_address_list IS NOT NULL)),
@@ -96,6 +98,9 @@ ALTER TABLE customer
     ADD CONSTRAINT customer_kind_known CHECK (kind IN ('pppoe', 'hotspot', 'static', 'other')),
     ADD CONSTRAINT customer_special_price_positive CHECK (special_price > 0),
     ADD CONSTRAINT customer_discount_is_a_percentage CHECK (discount_percent BETWEEN 0 AND 100);
+
+UPDATE customer c SET kind = 'hotspot'
+  FROM package p WHERE p.package_id = c.package_id AND p.billing IN ('package', 'per_session');
 
 CREATE INDEX customer_by_profile ON customer (profile_id, customer_id);
 CREATE INDEX customer_parked ON customer (customer_id) WHERE parked_reason IS NOT NULL;
@@ -189,6 +194,8 @@ CREATE TABLE credit_note (
     gross numeric(16, 2) NOT NULL,
     reason text NOT NULL,
     entry_id bigint NOT NULL,
+    -- The service given back is that from here to the bill's end; NULL = an amount only.
+    credited_from timestamptz,
     PRIMARY KEY (customer_id, credit_note_id),
     CONSTRAINT credit_note_bill_exists FOREIGN KEY (customer_id, bill_id) REFERENCES bill (customer_id, bill_id),
     CONSTRAINT credit_note_adds_up CHECK (net + vat = gross AND gross > 0 AND vat >= 0),
@@ -211,10 +218,6 @@ CREATE TABLE billing_run (
     note text NOT NULL DEFAULT '',
     CONSTRAINT billing_run_kind_known CHECK (kind IN ('cycles', 'service_days', 'suspension'))
 );
-
--- Sessions accepted while the customer was suspended, in the suspended pool or list:
--- not cut for being suspended, but cut when he is restored.
-ALTER TABLE acct_session ADD COLUMN is_restricted boolean NOT NULL DEFAULT false;
 
 -- Messages ----------------------------------------------------------------------------
 
