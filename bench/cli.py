@@ -1,43 +1,45 @@
 """The command line of the benchmark."""
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import click
+import psycopg
 from rich.console import Console
 
-from bench import results
+from bench import machine, results
 from bench.measures import exhaust, flat, fold, intake, login, memory
 from bench.people import Sizes
 from bench.results import Result
 from bench.site import Plan, Site, open_site
 
-Measure = Callable[[Site], Result]
-
-MEASURES: dict[str, Measure] = {
+#: In the order in which `all` runs them: each leaves what the next does not mind.
+MEASURES: dict[str, Callable[[Site], Result]] = {
     "login": login.measure,
     "intake": intake.measure,
     "fold": fold.measure,
     "exhaust": exhaust.measure,
-    "flat": flat.measure,
     "memory": memory.measure,
+    "flat": flat.measure,
 }
-# These run beside the peers.
-_WITH_PEERS = {"login", "authorize", "intake"}
+_WITH_PEERS = {"login", "intake"}
 
-_FULL = Plan(
+FULL = Plan(
     sizes=Sizes(100_000, 1_000_000, 40_000),
     rounds=5,
     login_requests=10_000,
     interim_requests=40_000,
     fold_events=120_000,
-    exhausting=1000,
+    exhausting=1_000,
     memory_requests=200_000,
     flat_small=Sizes(10_000, 10_000, 0),
     flat_large=Sizes(1_000_000, 10_000_000, 0),
     threads=32,
     calm_seconds_max=120,
 )
-_QUICK = Plan(
+QUICK = Plan(
     sizes=Sizes(10_000, 20_000, 4_000),
     rounds=3,
     login_requests=1_500,
@@ -51,16 +53,100 @@ _QUICK = Plan(
     calm_seconds_max=2,
 )
 
+# What stands between these in a document is written anew by --into.
+_FIGURES = re.compile(
+    r"(?<=<!-- figures -->\n).*(?=<!-- end of figures -->)", re.DOTALL
+)
+
 
 @click.command()
-@click.argument("measures", nargs=-1)
-@click.option("--quick", is_flag=True)
-def main(measures: tuple[str, ...], quick: bool) -> None:
+@click.argument(
+    "measures", nargs=-1, type=click.Choice([*MEASURES, "authorize", "all"])
+)
+@click.option(
+    "--quick", is_flag=True, help="Small data, few requests: to try the code."
+)
+@click.option("--customers", type=int, help="Customers in the database.")
+@click.option("--past-sessions", type=int, help="Ended sessions in the database.")
+@click.option("--rounds", type=int, help="How often each figure is measured.")
+@click.option("--requests", type=int, help="Requests of the memory measure.")
+@click.option("--flat-customers", type=int, help="Customers of the large database.")
+@click.option("--threads", type=int, help="FreeRADIUS threads, of every server.")
+@click.option(
+    "--into",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Markdown document whose figures are written anew.",
+)
+def main(
+    measures: tuple[str, ...],
+    quick: bool,
+    customers: int | None,
+    past_sessions: int | None,
+    rounds: int | None,
+    requests: int | None,
+    flat_customers: int | None,
+    threads: int | None,
+    into: Path | None,
+) -> None:
+    """Measure Khata against its peers; without MEASURES, all of them.
+
+    authorize is part of login. All servers and a PostgreSQL of their own run on this
+    machine and are removed afterwards. Nothing else should run meanwhile.
+    """
+    plan = _sized(QUICK if quick else FULL, customers, past_sessions)
+    plan = replace(
+        plan,
+        rounds=rounds or plan.rounds,
+        memory_requests=requests or plan.memory_requests,
+        threads=threads or plan.threads,
+    )
+    if flat_customers:
+        plan = replace(plan, flat_large=Sizes(flat_customers, 10 * flat_customers, 0))
     console = Console()
-    plan = _QUICK if quick else _FULL
-    done = []
-    with open_site(plan, with_peers=True) as site:
-        for name in measures:
-            result = MEASURES[name](site)
-            results.show(console, result)
-            done.append(result)
+    names = _chosen(measures)
+    done: list[Result] = []
+    with open_site(plan, with_peers=bool(_WITH_PEERS & set(names))) as site:
+        for name in names:
+            console.print(f"measuring {name} …", highlight=False)
+            done.append(MEASURES[name](site))
+            results.show(console, done[-1])
+        facts = machine.facts(_database_settings(site.stack.superuser_url))
+    if into is not None:
+        text = into.read_text(encoding="utf-8")
+        figures = results.markdown(done, facts)
+        into.write_text(_FIGURES.sub(lambda _: figures, text), encoding="utf-8")
+
+
+def _chosen(measures: tuple[str, ...]) -> list[str]:
+    wanted = {"login" if name == "authorize" else name for name in measures}
+    if not wanted or "all" in wanted:
+        return list(MEASURES)
+    return [name for name in MEASURES if name in wanted]
+
+
+def _sized(plan: Plan, customers: int | None, past_sessions: int | None) -> Plan:
+    sizes = plan.sizes
+    if customers:
+        # Logins need customers of their own; two fifths have a session running.
+        sizes = Sizes(customers, sizes.past_sessions, customers * 2 // 5)
+    if past_sessions is not None:
+        sizes = replace(sizes, past_sessions=past_sessions)
+    per_run = (sizes.free - login.WARM_UP) // plan.rounds
+    return replace(plan, sizes=sizes, login_requests=min(plan.login_requests, per_run))
+
+
+def _database_settings(superuser_url: str) -> dict[str, str]:
+    names = (
+        "shared_buffers",
+        "fsync",
+        "synchronous_commit",
+        "full_page_writes",
+        "wal_compression",
+        "max_wal_size",
+    )
+    with psycopg.connect(superuser_url) as conn:
+        rows = conn.execute(
+            "SELECT name, current_setting(name) FROM unnest(%s::text[]) AS name",
+            [list(names)],
+        ).fetchall()
+    return {row[0]: row[1] for row in rows}

@@ -68,7 +68,6 @@ _SEQUENCES = (
 
 
 def _packages(conn: psycopg.Connection) -> dict[str, int]:
-    rates = {"rate_up_bps": 5_000_000, "rate_down_bps": 20_000_000}
     insert_package(
         conn,
         NewPackage(
@@ -78,7 +77,8 @@ def _packages(conn: psycopg.Connection) -> dict[str, int]:
             validity_seconds=30 * 86400,
             vat_percent=Decimal(5),
             interim_interval_seconds=300,
-            **rates,
+            rate_up_bps=5_000_000,
+            rate_down_bps=20_000_000,
         ),
     )
     insert_package(
@@ -90,7 +90,8 @@ def _packages(conn: psycopg.Connection) -> dict[str, int]:
             increment_seconds=60,
             vat_percent=Decimal(5),
             interim_interval_seconds=300,
-            **rates,
+            rate_up_bps=5_000_000,
+            rate_down_bps=20_000_000,
         ),
     )
     rows = conn.execute("SELECT name, package_id FROM package").fetchall()

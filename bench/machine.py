@@ -60,7 +60,7 @@ def facts(database_settings: dict[str, str]) -> list[tuple[str, str]]:
         ("memory", f"{_memory_gb():.0f} GB"),
         ("system", f"{_release()}, Linux {platform.release()}"),
         ("FreeRADIUS", _package("freeradius")),
-        ("PostgreSQL", _package("postgresql-15") or "see khata doctor"),
+        ("PostgreSQL", _package("postgresql-15")),
         ("PostgreSQL settings", settings),
         ("Python", platform.python_version()),
         ("commit", _commit()),

@@ -114,7 +114,9 @@ _CHECK_HEADS = ("target", "measured", "bound", "verdict")
 def _tables(
     result: Result,
 ) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
-    tables = [(_SERIES_HEADS, [s.cells() for s in result.series if s.values])]
+    tables: list[tuple[tuple[str, ...], list[tuple[str, ...]]]] = [
+        (_SERIES_HEADS, [s.cells() for s in result.series if s.values])
+    ]
     if result.checks:
         tables.append((_CHECK_HEADS, [c.cells(result.quiet) for c in result.checks]))
     return tables

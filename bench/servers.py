@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from billing_core.stack import radius
-from billing_core.stack.identities import Identity, server_identity
+from billing_core.stack.identities import server_identity
 from billing_core.stack.programs import BASE_ENVIRONMENT, last_lines
 
 PROGRAM = Path("/usr/sbin/freeradius")
@@ -61,7 +61,9 @@ class Server:
                 stderr=subprocess.STDOUT,
                 env=self._environment,
                 preexec_fn=_end_with_parent,
-                **_as(identity),
+                user=identity.uid if identity.is_switch else None,
+                group=identity.gid if identity.is_switch else None,
+                extra_groups=identity.groups if identity.is_switch else None,
             )
         end = time.monotonic() + START_SECONDS_MAX
         while not radius.answers("127.0.0.1", self.auth_port, self.secret, 0.3):
@@ -97,16 +99,6 @@ def give_to_server(directory: Path) -> None:
             if identity.is_switch:
                 os.chown(place, identity.uid, identity.gid)
             os.chmod(place, 0o700 if os.path.isdir(place) else 0o600)
-
-
-def _as(identity: Identity) -> dict[str, object]:
-    if not identity.is_switch:
-        return {}
-    return {
-        "user": identity.uid,
-        "group": identity.gid,
-        "extra_groups": identity.groups,
-    }
 
 
 def _end_with_parent() -> None:

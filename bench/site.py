@@ -2,7 +2,7 @@
 
 import contextlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,7 +130,10 @@ def _fill(var: Path, plan: Plan, *, with_peers: bool) -> str:
     return stock_url
 
 
-def _peer_variables(running: stack.Stack, stock_url: str, threads: int):  # type: ignore[no-untyped-def]
+def _peer_variables(
+    running: stack.Stack, stock_url: str, threads: int
+) -> Callable[[], dict[str, object]]:
+    """Return a function that gives a peer its variables, with ports of its own."""
     password = stock_url.split(":")[2].split("@")[0] if stock_url else ""
     with psycopg.connect(running.database_url) as conn:
         port = conn.info.port

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -51,7 +52,7 @@ def measure(site: Site) -> Result:
                 run = timed(
                     site.stack,
                     side.server.pid,
-                    lambda s=side, f=files: _send(s.server, f),
+                    partial(_send, side.server, files),
                 )
                 _forget_logins(side.url)
                 if number:

@@ -1,5 +1,6 @@
 """Interim updates recorded durably, rated by the worker at the same time."""
 
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -35,9 +36,7 @@ def measure(site: Site) -> Result:
                 (noop, None, site.noop),
             ):
                 with server:
-                    run = timed(
-                        site.stack, server.pid, lambda s=server, f=files: _send(f, s)
-                    )
+                    run = timed(site.stack, server.pid, partial(_send, files, server))
                 series.values.append(run.sent.rate)
                 busy.append(run.foreign)
                 if cpus is not None:
@@ -45,7 +44,7 @@ def measure(site: Site) -> Result:
             site.stack.start("worker")
             pid = site.stack.pid("freeradius")
             assert pid is not None
-            run = timed(site.stack, pid, lambda f=files: _send_to_us(f, site))
+            run = timed(site.stack, pid, partial(_send_to_us, files, site))
             ours.values.append(run.sent.rate)
             cpu.values.append(run.cpu_us)
             busy.append(run.foreign)

@@ -1,6 +1,8 @@
 """Resident memory of FreeRADIUS with our module, and of the worker."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 import psycopg
 
@@ -29,7 +31,7 @@ def measure(site: Site) -> Result:
         worker_pid = site.stack.pid("worker")
         assert pid is not None
         assert worker_pid is not None
-        run = timed(site.stack, pid, lambda c=cycle: _cycle(site, c, sessions))
+        run = timed(site.stack, pid, partial(_cycle, site, cycle, sessions))
         sent += run.sent.accepted
         busy.append(run.foreign)
         radius.values.append(resident_kb(pid) / 1000)
@@ -76,7 +78,7 @@ def _cycle(site: Site, cycle: int, sessions: int) -> Sent:
             site.folder,
             "memory",
             customers,
-            lambda n, s=status, a=age: usage(n, session(n), s, a, now),
+            partial(_usage, session, status, age, now),
         )
         done = send(files, stack.acct_port, stack.radius_secret, kind="acct")
         accepted += done.accepted
@@ -85,6 +87,12 @@ def _cycle(site: Site, cycle: int, sessions: int) -> Sent:
         raise RuntimeError(f"{accepted} of {3 * sessions} requests were accepted")
     _wait_until_ended(site, customers)
     return Sent(accepted, 0, 0, seconds, time.time())
+
+
+def _usage(
+    session: Callable[[int], str], status: str, age: int, now: int, number: int
+) -> str:
+    return usage(number, session(number), status, age, now)
 
 
 def _wait_until_ended(site: Site, customers: range) -> None:
