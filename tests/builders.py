@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -356,6 +357,22 @@ def at_once(
     for thread in threads:
         thread.join()
     return results
+
+
+def wait_until_blocked(conn: Connection) -> None:
+    """Wait until somebody else waits for a lock in this database."""
+    deadline = time.monotonic() + 30
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        " AND datname = current_database()"
+    )
+    # Within a transaction the view is the same until it is told to look again.
+    while rows(conn, "SELECT pg_stat_clear_snapshot()") and rows(conn, waiting) == [
+        (0,)
+    ]:
+        if time.monotonic() > deadline:
+            raise TimeoutError("nobody came to wait for a lock")
+        time.sleep(0.01)
 
 
 def _base36(number: int) -> str:

@@ -1,5 +1,6 @@
 """open_session(): many devices at one moment, one wallet, one truth."""
 
+import threading
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from billing_core.db.connect import Connection, connect
 from billing_core.services.customers import suspend
+from billing_core.services.purchases import buy_package
 from tests.builders import (
     NOON,
     Grant,
@@ -27,6 +29,7 @@ from tests.builders import (
     rows,
     sessions_of,
     username_of,
+    wait_until_blocked,
 )
 
 TODAY = date(2026, 11, 24)
@@ -360,28 +363,20 @@ def test_a_login_that_waited_for_a_suspension_sees_it(
     """The wallet's lock was waited for: what it guards must be read after it."""
     customer_id = a_customer(conn, a_package(conn), balance="10")
     grant = a_grant(conn, customer_id, a_nas(conn))
-    waiting = (
-        "SELECT count(*) FROM pg_locks WHERE NOT granted"
-        " AND locktype IN ('transactionid', 'tuple')"
-    )
+    answers: list[str] = []
 
-    def suspend_slowly(own: Connection) -> None:
-        with own.transaction():
-            suspend(own, username_of(own, customer_id), note="", actor="x", now=NOON)
-            with connect(database_url, application="tests") as looking:
-                while rows(looking, waiting) == [(0,)]:
-                    pass
+    def log_in() -> None:
+        with connect(database_url, application="tests") as own:
+            answers.append(open_session(own, grant))
 
-    def log_in(own: Connection) -> str:
-        locked = (
-            "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
-            " AND datname = current_database()"
-        )
-        while rows(own, locked) == [(0,)]:
-            pass
-        return open_session(own, grant)
+    waiting = threading.Thread(target=log_in)
+    with conn.transaction():
+        suspend(conn, username_of(conn, customer_id), note="", actor="x", now=NOON)
+        waiting.start()
+        wait_until_blocked(conn)
+    waiting.join()
 
-    assert at_once(database_url, [suspend_slowly, log_in]) == [None, "SUSPENDED"]
+    assert answers == ["SUSPENDED"]
     assert running(conn, customer_id) == []
 
 
@@ -441,8 +436,6 @@ def test_the_validity_of_a_package_that_is_running_is_not_moved(
 ) -> None:
     package = a_hotspot_package(conn)
     customer_id = a_customer(conn, package, balance="10")
-    from billing_core.services.purchases import buy_package
-
     buy_package(
         conn, username_of(conn, customer_id), package, key="k", actor="x", now=NOON
     )

@@ -23,6 +23,7 @@ from tests.builders import (
     rows,
     sessions_of,
     username_of,
+    wait_until_blocked,
 )
 
 
@@ -115,13 +116,11 @@ def test_a_fold_that_waited_for_a_suspension_sees_it(
         with connect(database_url, application="tests") as own:
             folded.append(fold(own, p.start()).disconnects)
 
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype <> 'x'"
     other = threading.Thread(target=work)
     with conn.transaction():
         put_off(conn, customer_id)
         other.start()
-        while rows(conn, waiting) == [(0,)]:
-            pass
+        wait_until_blocked(conn)
     other.join()
 
     assert folded == [1]
