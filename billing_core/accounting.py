@@ -33,6 +33,11 @@ _LOW_32 = 0xFFFFFFFF
 _HALF = 1 << 31
 _WRAP = 1 << 32
 
+# Beyond these a NAS does not count, it is at fault (-1 as Acct-Session-Time, Gigawords
+# of 0xFFFFFFFF): ten years, and 72 petabytes each way.
+_SECONDS_MAX = 10 * 366 * 86400
+_GIGAWORDS_MAX = (1 << 24) - 1
+
 # A NAS's clock may lie. Ahead of ours by more than this, or behind by more than a
 # spool could explain: our own receipt time is nearer the truth.
 _CLOCK_AHEAD_MAX = timedelta(minutes=1)
@@ -163,6 +168,20 @@ def could_go_on_with(session: AcctSession, event: AcctEvent) -> bool:
     is_open = session.is_running or session.terminate_cause in CONCLUDED_CAUSES
     seconds = event.session_seconds
     return is_open and (seconds is None or seconds >= session.session_seconds)
+
+
+def without_absurdities(event: AcctEvent) -> AcctEvent:
+    """Leave out numbers that no session reaches; what else the packet tells counts.
+
+    No column could hold them, and nobody is to be charged for 136 years.
+    """
+    if (event.session_seconds or 0) > _SECONDS_MAX:
+        event = event._replace(session_seconds=None)
+    if (event.input_gigawords or 0) > _GIGAWORDS_MAX:
+        event = event._replace(input_octets=None, input_gigawords=None)
+    if (event.output_gigawords or 0) > _GIGAWORDS_MAX:
+        event = event._replace(output_octets=None, output_gigawords=None)
+    return event
 
 
 def grow_counter(

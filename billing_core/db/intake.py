@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg.rows import TupleRow
 
-from billing_core.accounting import AcctEvent
+from billing_core.accounting import AcctEvent, without_absurdities
 from billing_core.db.arrays import array
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
@@ -94,7 +94,7 @@ def _event(row: TupleRow) -> AcctEvent:
         if "=" in fields[position]:
             fields[position] = unescape_radius(fields[position])
     fields[_STATION_FIELD] = normalise_station(fields[_STATION_FIELD])
-    return AcctEvent(*fields)
+    return without_absurdities(AcctEvent(*fields))
 
 
 def unescape_radius(escaped: str) -> str:
