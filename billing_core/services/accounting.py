@@ -139,6 +139,9 @@ def _fold(
                 orphans.append(event)
             else:
                 folding.assign(session, event)
+                # The rest of this batch finds it by that, and others' packets do not
+                # take it for a login that waits for its Start.
+                session.acct_session_id = event.acct_session_id
     if orphans:
         _open_unknown(conn, folding, orphans)
     traits = read_nas_traits(conn)
