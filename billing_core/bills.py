@@ -5,7 +5,7 @@ minutes' share of it where the customer had service for a part only. What cannot
 billed is parked with a reason, so that a run goes on with the others.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -145,8 +145,9 @@ class BillDraft(NamedTuple):
     due_at: datetime
     suspend_at: datetime | None
     package_id: int
-    profile_id: int
-    billed_until: datetime
+    profile_id: int | None
+    #: None = it says nothing of that.
+    billed_until: datetime | None
     lines: tuple[BillLineDraft, ...]
 
 
@@ -196,6 +197,26 @@ def draft_bills_by_hand(
             return []
         return Parked(facts.customer_id, PROFILE_CONTRADICTS_PACKAGE)
     return _draft_monthly(facts, profile, as_of, zone, bills_max)
+
+
+def not_due_before(
+    drafts: Sequence[BillDraft],
+    dates: Mapping[int | None, tuple[datetime, datetime | None]],
+) -> list[BillDraft]:
+    """Put off due dates that a late bill would have behind it, by billing profile.
+
+    A run that is caught up bills periods whose moment is long past: nobody may be
+    suspended over a bill that he had no time to pay.
+    """
+    moved = []
+    for draft in drafts:
+        due_at, suspend_at = dates[draft.profile_id]
+        if draft.due_at < due_at:
+            draft = draft._replace(
+                due_at=due_at, suspend_at=draft.suspend_at and suspend_at
+            )
+        moved.append(draft)
+    return moved
 
 
 def cycle_price(

@@ -64,6 +64,8 @@ class CreditDraft(NamedTuple):
     vat_percent: Decimal
     vat: Decimal
     gross: Decimal
+    #: The service from here to the bill's end is given back.
+    since: datetime
 
 
 class ChangeQuote(NamedTuple):
@@ -71,7 +73,9 @@ class ChangeQuote(NamedTuple):
 
     credits: tuple[CreditDraft, ...]
     charges: tuple[BillLineDraft, ...]
-    #: What the charges cover; an empty period at the change when there are none.
+    #: What each charge covers, in their order.
+    periods: tuple["Part", ...]
+    #: What all charges cover; an empty period at the change when there are none.
     period_start: datetime
     period_end: datetime
     #: What customer.billed_until becomes.
@@ -96,6 +100,7 @@ class ChangeQuote(NamedTuple):
 
 
 Part = tuple[datetime, datetime]
+Charge = tuple[BillLineDraft, Part]
 
 
 class _Change(NamedTuple):
@@ -265,29 +270,30 @@ def _unbilled(facts: CustomerFacts, until: datetime) -> list[Part]:
 
 def _charges(
     change: _Change, facts: CustomerFacts, profile: CycleProfile, parts: list[Part]
-) -> list[BillLineDraft]:
+) -> list[Charge]:
     """Charge service at a customer's price, a line for each cycle it lies in."""
     package, zone = facts.package, change.zone
     price = cycle_price(package, facts.special_price, facts.discount_percent)
     day = boundary_day(profile.schedule, facts.activated_at, zone)
-    lines, cycles = [], 0
+    lines: list[Charge] = []
+    cycles = 0
     for start, end in parts:
         while start < end:
             period = period_from(start, day, zone)
             vat = vat_terms(profile, package, service_date(start, zone))
             if vat is None:
                 raise ChangeError(f"VAT has no rate on {start.astimezone(zone):%F}.")
-            piece = [(start, min(end, period.end))]
+            piece = (start, min(end, period.end))
             line = charge_line(
                 package,
                 price,
                 vat,
                 period,
-                piece,
+                [piece],
                 proration=profile.proration,
-                text=period_text(*piece[0], zone),
+                text=period_text(*piece, zone),
             )
-            lines += [line] if line else []
+            lines += [(line, piece)] if line else []
             start, cycles = period.end, cycles + 1
     if cycles > change.bills_max:
         raise ChangeError(f"{cycles} cycles are not billed yet: bill them first.")
@@ -318,6 +324,7 @@ def _credit(change: _Change, part: BilledPart, since: datetime) -> CreditDraft |
         part.vat_percent,
         split.vat,
         split.gross,
+        since,
     )
 
 
@@ -328,14 +335,15 @@ def _nothing(change: _Change, billed_until: datetime | None) -> ChangeQuote:
 def _quote(
     change: _Change,
     credits: list[CreditDraft | None],
-    charges: list[BillLineDraft],
+    charges: list[Charge],
     charged: list[Part],
     billed_until: datetime | None,
     left_out: tuple[Stretch, ...] = (),
 ) -> ChangeQuote:
     return ChangeQuote(
         tuple(credit for credit in credits if credit),
-        tuple(charges),
+        tuple(line for line, _ in charges),
+        tuple(period for _, period in charges),
         min((start for start, _ in charged), default=change.now),
         max((end for _, end in charged), default=change.now),
         billed_until,

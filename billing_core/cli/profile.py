@@ -39,8 +39,8 @@ def profile() -> None:
 @click.option(
     "--cycle-ends-with-month", is_flag=True, help="Cycles are calendar months."
 )
-@click.option("--due-days", type=click.IntRange(0), default=7, show_default=True)
-@click.option("--grace-days", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--due-days", type=click.IntRange(0, 366), default=7, show_default=True)
+@click.option("--grace-days", type=click.IntRange(0, 366), default=0, show_default=True)
 @click.option(
     "--due-threshold", type=Amount(), default="0", help="Suspend above it; 0 = off."
 )

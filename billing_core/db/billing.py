@@ -166,12 +166,7 @@ def read_cycle_packages(conn: Connection) -> dict[int, CyclePackage]:
 
 def read_cycle_profiles(conn: Connection) -> dict[int, CycleProfile]:
     """Return the billing profiles as cycle billing sees them."""
-    vats = {
-        row[0]: VatProfile(
-            row[0], row[1], row[2], tuple(zip(row[4], row[5], strict=True)), row[3]
-        )
-        for row in conn.execute(_QUERIES["read_vat_profiles"]).fetchall()
-    }
+    vats = read_vat_profiles(conn)
     profiles = {}
     for row in conn.execute(_QUERIES["read_profiles"]).fetchall():
         schedule = Schedule(
@@ -194,6 +189,16 @@ def read_cycle_profiles(conn: Connection) -> dict[int, CycleProfile]:
             vat=vats[row[18]] if row[18] is not None else None,
         )
     return profiles
+
+
+def read_vat_profiles(conn: Connection) -> dict[int, VatProfile]:
+    """Return the VAT profiles with their rates."""
+    return {
+        row[0]: VatProfile(
+            row[0], row[1], row[2], tuple(zip(row[4], row[5], strict=True)), row[3]
+        )
+        for row in conn.execute(_QUERIES["read_vat_profiles"]).fetchall()
+    }
 
 
 def next_bill_ids(conn: Connection, count: int) -> list[tuple[int, int]]:

@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
 from billing_core.errors import BillingError
+from billing_core.money import ZERO
 
 _QUERIES = load_queries("customers")
 
@@ -42,11 +43,20 @@ class NewCustomer:
     username: str
     password_sealed: bytes
     package_id: int
+    #: pppoe | hotspot | static | other
+    kind: str
+    #: When service begins, to the minute.
+    activated_at: datetime
     name: str = ""
     mobile: str = ""
     framed_ip: str | None = None
     mac_binding: str | None = None
     sessions_allowed: int | None = None
+    profile_id: int | None = None
+    special_price: Decimal | None = None
+    discount_percent: Decimal = ZERO
+    mail: str = ""
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,17 @@ class Customer:
     reserved: Decimal
     available: Decimal
     credit_limit: Decimal
+    kind: str
+    profile: str | None
+    special_price: Decimal | None
+    discount_percent: Decimal
+    activated_at: datetime
+    billed_until: datetime | None
+    suspension_hold_until: datetime | None
+    parked_reason: str | None
+    due: Decimal
+    mail: str
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +141,7 @@ def insert_customer(
             "customer_framed_ip_is_a_host": "a static address is one IP address",
             "customer_sessions_positive": "at least one session must be allowed",
             "wallet_credit_limit_not_negative": "a credit limit is not negative",
+            "customer_language_known": "messages are in en or bn",
         }.get(error.diag.constraint_name or "", error.diag.constraint_name or "")
         raise CustomerError(customer.username, why) from None
     except errors.InvalidTextRepresentation:

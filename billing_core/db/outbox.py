@@ -75,18 +75,22 @@ def enqueue_coa(
 
 
 def cancel_disconnects(
-    conn: Connection, customer_id: int, session_ids: Sequence[int], *, standing: str
+    conn: Connection,
+    customer_id: int,
+    session_ids: Sequence[int],
+    *,
+    standing: Sequence[str],
 ) -> set[int]:
     """Take back Disconnects that have not left; return sessions where one stands.
 
-    Those stand whose reason is `standing`.
+    Those stand whose reason is of `standing`.
     """
     rows = conn.execute(
         _QUERIES["cancel_disconnects"],
         {
             "customer_id": customer_id,
             "session_ids": list(session_ids),
-            "standing": standing,
+            "standing": list(standing),
         },
     ).fetchall()
     return {row[0] for row in rows}

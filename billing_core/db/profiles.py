@@ -74,6 +74,7 @@ _CONSTRAINTS = {
     "billing_profile_day_range": "a bill day is between 1 and 31",
     "billing_profile_days_not_negative": "days and threshold cannot be negative, and"
     " the minimum validity is at least a day",
+    "billing_profile_days_within_a_year": "due days and grace days are at most 366",
     "billing_profile_suspended_state_whole": "the suspended state needs its pool or"
     " address list",
     "billing_profile_cycles_are_monthly": "only monthly profiles have a trigger",

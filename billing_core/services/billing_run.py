@@ -11,11 +11,14 @@ from billing_core.bills import (
     Parked,
     draft_bills_by_hand,
     draft_cycle_bills,
+    not_due_before,
 )
+from billing_core.cycles import local_midnight, payment_dates
 from billing_core.db import billing as db
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.sessions import lock_wallets
 from billing_core.errors import BillingError
+from billing_core.service_days import service_date
 from billing_core.services.issuing import issue_bills
 from billing_core.services.settlement import settle_from_wallets
 
@@ -122,7 +125,7 @@ def preview_cycles(
         )
         if not found:
             break
-        drafts, parked = _draft(conn, found, as_of=as_of, zone=zone)
+        drafts, parked = _draft(conn, found, as_of=as_of, now=as_of, zone=zone)
         result.drafts += drafts
         result.billed += len(drafts)
         result.parked += len(parked)
@@ -167,7 +170,9 @@ def _bill_chunk(
     by_hand: bool = False,
 ) -> _Chunk:
     wallets = lock_wallets(conn, customer_ids)
-    drafts, parked = _draft(conn, customer_ids, as_of=as_of, zone=zone, by_hand=by_hand)
+    drafts, parked = _draft(
+        conn, customer_ids, as_of=as_of, now=now, zone=zone, by_hand=by_hand
+    )
     if parked:
         db.park_customers(conn, [(p.customer_id, p.reason) for p in parked])
     if drafts:
@@ -182,6 +187,7 @@ def _draft(
     customer_ids: list[int],
     *,
     as_of: datetime,
+    now: datetime,
     zone: ZoneInfo,
     by_hand: bool = False,
 ) -> tuple[list[BillDraft], list[Parked]]:
@@ -210,4 +216,10 @@ def _draft(
             parked.append(found)
         else:
             drafts += found
-    return drafts, parked
+    # By the civil day: a run some minutes after midnight is not late.
+    today = local_midnight(service_date(now, zone), zone)
+    dates: dict[int | None, tuple[datetime, datetime | None]] = {
+        profile_id: payment_dates(today, profile.schedule, zone)
+        for profile_id, profile in profiles.items()
+    }
+    return not_due_before(drafts, dates), parked

@@ -4,12 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from billing_core.cycles import minute_of
 from billing_core.db import customers as db
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.packages import find_package
+from billing_core.db.profiles import find_profile
+from billing_core.kinds import check_terms, usual_kind
 from billing_core.money import ZERO
 from billing_core.passwords import seal_password
-from billing_core.services.extension import extend_running
+from billing_core.services.extension import PACKAGE_CHANGED, extend_running
+from billing_core.services.prices import check_discount, check_special_price
 from billing_core.services.rating import load_batch, rate_and_write
 
 SUSPENDED_BY_OPERATOR = "OPERATOR"
@@ -28,6 +32,15 @@ class Registration:
     mac_binding: str | None = None
     sessions_allowed: int | None = None
     credit_limit: Decimal = ZERO
+    #: pppoe | hotspot | static | other; None = what the package is for.
+    kind: str | None = None
+    #: Name of a billing profile.
+    profile: str | None = None
+    special_price: Decimal | None = None
+    discount_percent: Decimal = ZERO
+    mail: str = ""
+    #: en | bn
+    language: str = "en"
 
 
 def add_customer(
@@ -38,11 +51,29 @@ def add_customer(
     actor: str,
     now: datetime,
 ) -> int:
-    """Take a customer on and return his id; the password is stored sealed."""
+    """Take a customer on and return his id; the password is stored sealed.
+
+    Service begins now: the civil day of this moment is the anchor of his cycles.
+    """
     _check_username(registration.username)
+    check_discount(registration.discount_percent)
 
     def work() -> int:
         package = find_package(conn, registration.package)
+        found = registration.profile
+        profile = find_profile(conn, found) if found is not None else None
+        kind = registration.kind or usual_kind(package.billing)
+        check_terms(
+            kind,
+            package.name,
+            package.billing,
+            profile.name if profile else None,
+            profile.billing_type if profile else None,
+        )
+        if registration.special_price is not None:
+            check_special_price(
+                package.name, package.billing, registration.special_price
+            )
         customer_id = db.insert_customer(
             conn,
             db.NewCustomer(
@@ -54,6 +85,13 @@ def add_customer(
                 framed_ip=registration.framed_ip,
                 mac_binding=registration.mac_binding,
                 sessions_allowed=registration.sessions_allowed,
+                kind=kind,
+                profile_id=profile.profile_id if profile else None,
+                activated_at=minute_of(now),
+                special_price=registration.special_price,
+                discount_percent=registration.discount_percent,
+                mail=registration.mail,
+                language=registration.language,
             ),
             registration.credit_limit,
         )
@@ -155,7 +193,7 @@ def activate(
         load_batch(conn, [customer_id])
         if not db.set_status(conn, customer_id, "active", None):
             raise db.CustomerError(username, "is active already")
-        extend_running(conn, customer_id, now, standing="")
+        extend_running(conn, customer_id, now, standing=[PACKAGE_CHANGED])
         db.log_customer_event(
             conn, customer_id, at=now, actor=actor, what="activated", note=note
         )

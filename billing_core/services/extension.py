@@ -1,5 +1,6 @@
 """What more money or a new package means to sessions that are running."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from billing_core.accounting import AcctSession
@@ -14,6 +15,8 @@ from billing_core.services.rating import Batch, load_batch, rate_and_write
 
 #: A person's Disconnect: money does not call it off.
 ASKED_BY_OPERATOR = "OPERATOR"
+#: The session runs on a package that its customer is not on any more.
+PACKAGE_CHANGED = "PACKAGE_CHANGED"
 
 
 def extend_running(
@@ -21,14 +24,15 @@ def extend_running(
     customer_id: int,
     now: datetime,
     *,
-    standing: str = ASKED_BY_OPERATOR,
+    standing: Sequence[str] = (ASKED_BY_OPERATOR, PACKAGE_CHANGED),
 ) -> None:
     """Give a customer's running sessions the limits that he can pay now.
 
     In the caller's transaction, under the wallet's lock, after the money was posted.
 
     1. take back Disconnects that have not left yet: their reason may be gone;
-       those for the reason `standing` do not go: a person's, unless he is restored
+       those for a reason of `standing` do not go: a person's, unless he is restored,
+       and those that are not about money
     2. rate the sessions anew; what is still exhausted is cut again by that
     3. tell the NAS the new limits where it takes CoA; elsewhere the session simply is
        not cut by us, and what the NAS was told at login ends it

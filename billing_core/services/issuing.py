@@ -11,11 +11,11 @@ from billing_core.ledger import INCOME, RECEIVABLE, VAT_PAYABLE
 
 def issue_bills(
     conn: Connection, drafts: Sequence[BillDraft], *, now: datetime, actor: str
-) -> None:
+) -> list[str]:
     """Issue these drafts, in the caller's transaction, under the wallets' locks.
 
     An issued bill is a debt: receivable + gross, income - net, VAT - vat. What the
-    wallet holds settles it: settlement.settle_from_wallets.
+    wallet holds settles it: settlement.settle_from_wallets. Returns their numbers.
     """
     ids = db.next_bill_ids(conn, len(drafts))
     numbers = db.take_numbers(conn, "B", len(drafts))
@@ -35,8 +35,14 @@ def issue_bills(
         db.insert_entries(conn, entries, postings, now=now, actor=actor)
         db.add_due(conn, [(draft.customer_id, draft.gross) for draft in drafts])
     # The last draft of a customer tells up to where he is billed.
-    until = {draft.customer_id: draft.billed_until for draft in drafts}
-    db.advance_customers(conn, until.items())
+    until = {
+        draft.customer_id: draft.billed_until
+        for draft in drafts
+        if draft.billed_until is not None
+    }
+    if until:
+        db.advance_customers(conn, until.items())
+    return numbers
 
 
 def _bill_row(draft: BillDraft, bill_id: int, number: str) -> db.BillRow:

@@ -145,7 +145,7 @@ SELECT customer_id, due FROM wallet WHERE customer_id = ANY (%(customer_ids)s) A
 -- Amounts that settle bills.
 UPDATE bill b
    SET paid = b.paid + p.amount,
-       status = CASE WHEN b.paid + p.amount = b.gross THEN 'paid' ELSE 'partial' END
+       status = CASE b.paid + p.amount WHEN b.gross THEN 'paid' WHEN 0 THEN 'unpaid' ELSE 'partial' END
   FROM unnest(%(customer_id)s::bigint[], %(bill_id)s::bigint[], %(amount)s::numeric[])
        AS p (customer_id, bill_id, amount)
  WHERE b.customer_id = p.customer_id AND b.bill_id = p.bill_id

@@ -1,8 +1,10 @@
 -- insert_customer --
 -- A new customer.
-INSERT INTO customer (username, name, mobile, password_sealed, package_id, framed_ip, mac_binding, sessions_allowed)
+INSERT INTO customer (username, name, mobile, password_sealed, package_id, framed_ip, mac_binding, sessions_allowed,
+                      kind, profile_id, activated_at, special_price, discount_percent, mail, language)
 VALUES (%(username)s, %(name)s, %(mobile)s, %(password_sealed)s, %(package_id)s, %(framed_ip)s,
-        %(mac_binding)s, %(sessions_allowed)s)
+        %(mac_binding)s, %(sessions_allowed)s, %(kind)s, %(profile_id)s, %(activated_at)s, %(special_price)s,
+        %(discount_percent)s, %(mail)s, %(language)s)
 RETURNING customer_id
 
 -- insert_login --
@@ -22,10 +24,13 @@ SELECT customer_id FROM login WHERE username = %(username)s
 SELECT c.customer_id, c.username, c.name, c.mobile, c.status, c.suspend_reason, c.package_id,
        p.name AS package, p.billing, host(c.framed_ip) AS framed_ip, c.mac_binding,
        coalesce(c.sessions_allowed, p.sessions_allowed) AS sessions_allowed, c.created_at,
-       w.posted, w.reserved, w.posted - w.reserved + w.credit_limit AS available, w.credit_limit
+       w.posted, w.reserved, w.posted - w.reserved + w.credit_limit AS available, w.credit_limit,
+       c.kind, f.name AS profile, c.special_price, c.discount_percent, c.activated_at, c.billed_until,
+       c.suspension_hold_until, c.parked_reason, w.due, c.mail, c.language
   FROM customer c
   JOIN package p ON p.package_id = c.package_id
   JOIN wallet w ON w.customer_id = c.customer_id
+  LEFT JOIN billing_profile f ON f.profile_id = c.profile_id
  WHERE c.customer_id = %(customer_id)s
 
 -- list_customers --
@@ -33,10 +38,13 @@ SELECT c.customer_id, c.username, c.name, c.mobile, c.status, c.suspend_reason, 
 SELECT c.customer_id, c.username, c.name, c.mobile, c.status, c.suspend_reason, c.package_id,
        p.name AS package, p.billing, host(c.framed_ip) AS framed_ip, c.mac_binding,
        coalesce(c.sessions_allowed, p.sessions_allowed) AS sessions_allowed, c.created_at,
-       w.posted, w.reserved, w.posted - w.reserved + w.credit_limit AS available, w.credit_limit
+       w.posted, w.reserved, w.posted - w.reserved + w.credit_limit AS available, w.credit_limit,
+       c.kind, f.name AS profile, c.special_price, c.discount_percent, c.activated_at, c.billed_until,
+       c.suspension_hold_until, c.parked_reason, w.due, c.mail, c.language
   FROM customer c
   JOIN package p ON p.package_id = c.package_id
   JOIN wallet w ON w.customer_id = c.customer_id
+  LEFT JOIN billing_profile f ON f.profile_id = c.profile_id
  WHERE c.customer_id > %(after)s
  ORDER BY c.customer_id LIMIT %(limit)s
 

@@ -4,15 +4,15 @@ INSERT INTO outbox (customer_id, session_id, nas_id, kind, reason, attributes)
 VALUES (%(customer_id)s, %(session_id)s, %(nas_id)s, 'coa', %(reason)s, %(attributes)s)
 
 -- cancel_disconnects --
--- Take back Disconnects that have not left, but those of one reason: they stand, and are returned.
+-- Take back Disconnects that have not left, but those of some reasons: they stand, and are returned.
 WITH cancelled AS (
     UPDATE outbox SET state = 'cancelled', finished_at = clock_timestamp()
      WHERE customer_id = %(customer_id)s AND session_id = ANY (%(session_ids)s)
-       AND kind = 'disconnect' AND state = 'pending' AND reason <> %(standing)s
+       AND kind = 'disconnect' AND state = 'pending' AND reason <> ALL (%(standing)s::text[])
 )
 SELECT session_id FROM outbox
  WHERE customer_id = %(customer_id)s AND session_id = ANY (%(session_ids)s)
-   AND kind = 'disconnect' AND state IN ('pending', 'sending') AND reason = %(standing)s
+   AND kind = 'disconnect' AND state IN ('pending', 'sending') AND reason = ANY (%(standing)s::text[])
 
 -- claim_outbox --
 -- Take what is due, for the time that sending may take; a sender that dies in between

@@ -18,6 +18,7 @@ PURE = (
     "cycles",
     "decisions",
     "errors",
+    "kinds",
     "ledger",
     "mac_addresses",
     "money",

@@ -1,0 +1,392 @@
+"""Change what a customer is on: his package, his billing profile."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from billing_core.bills import (
+    DAILY,
+    FREE,
+    MONTHLY,
+    CyclePackage,
+    CycleProfile,
+)
+from billing_core.changes import (
+    ChangeError,
+    ChangeQuote,
+    quote_package_change,
+    quote_profile_change,
+)
+from billing_core.cycles import minute_of
+from billing_core.db import changes as db
+from billing_core.db import corrections as corrections_db
+from billing_core.db import customers as customers_db
+from billing_core.db.changes import Standing
+from billing_core.db.connect import Connection
+from billing_core.db.packages import UnknownPackageError
+from billing_core.db.profiles import UnknownProfileError
+from billing_core.kinds import BY_PACKAGE, check_terms
+from billing_core.money import ZERO, VatSplit
+from billing_core.services.arrival import money_came
+from billing_core.services.charges import issue_charge
+from billing_core.services.corrections import (
+    DEBTS,
+    OTHER_CHARGE,
+    PACKAGE_CHANGE,
+    PROFILE_CHANGE,
+    credit_locked,
+    forgive_open_bills,
+)
+from billing_core.services.extension import PACKAGE_CHANGED
+from billing_core.services.prices import check_special_price, log_terms, with_customer
+from billing_core.services.rating import load_batch, rate_and_write
+
+
+@dataclass(slots=True)
+class Change:
+    """What a change does: as a preview tells it, and as it was then made."""
+
+    package: str
+    profile: str | None
+    special_price: Decimal | None
+    quote: ChangeQuote
+    #: Open bills that are forgiven: number or id, and what was open.
+    forgiven: list[tuple[str, Decimal]]
+    #: Numbers of what was issued; empty in a preview.
+    credit_notes: list[str] = field(default_factory=list)
+    bills: list[str] = field(default_factory=list)
+    #: Running sessions that are being ended, so that they come back on the package.
+    disconnects: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    kind: str
+    package: CyclePackage
+    profile: CycleProfile | None
+    special_price: Decimal | None
+    quote: ChangeQuote
+    #: A customer who becomes free owes nothing.
+    forgives: bool = False
+
+
+def change_package(
+    conn: Connection,
+    username: str,
+    package_name: str,
+    *,
+    special_price: Decimal | None = None,
+    preview: bool = False,
+    actor: str,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Change:
+    """Put a customer on another package, of the same billing, from this minute on.
+
+    What is unused of a billed cycle is credited and charged anew at the new price. A
+    day that is paid stays as it is. A special price is for the new package; without
+    one, the old package's own ends.
+    """
+
+    def plan(standing: Standing) -> _Plan:
+        package = _package(standing, package_name)
+        profile = standing.facts.profile
+        _check_billing_stays(standing, package)
+        _check(standing, package, profile)
+        if special_price is not None:
+            check_special_price(package.name, package.billing, special_price)
+        quote = _quote_package(
+            conn, standing, package, special_price, now=now, zone=zone
+        )
+        return _Plan(PACKAGE_CHANGE, package, profile, special_price, quote)
+
+    return _change(
+        conn, username, plan, preview=preview, actor=actor, now=now, zone=zone
+    )
+
+
+def change_profile(
+    conn: Connection,
+    username: str,
+    profile_name: str,
+    *,
+    package_name: str | None = None,
+    preview: bool = False,
+    actor: str,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Change:
+    """Put a customer on another billing profile, with another package if it must be.
+
+    To free: open bills are void and nothing is charged; what is unused of paid ones is
+    credited. To daily: what is unused is credited, what is used is charged, and open
+    bills stay owed. To monthly: see changes.quote_profile_change.
+    """
+
+    def plan(standing: Standing) -> _Plan:
+        facts = standing.facts
+        profile = standing.profiles.get(profile_name)
+        if profile is None:
+            raise UnknownProfileError("billing", profile_name)
+        package = _package(standing, package_name) if package_name else facts.package
+        if (profile, package) == (facts.profile, facts.package):
+            raise ChangeError(f"The billing profile is {profile_name} already.")
+        _check(standing, package, profile)
+        quote = _quote_profile(conn, standing, profile, package, now=now, zone=zone)
+        keeps_price = package == facts.package and package.billing == MONTHLY
+        return _Plan(
+            PROFILE_CHANGE,
+            package,
+            profile,
+            facts.special_price if keeps_price else None,
+            quote,
+            forgives=profile.billing_type == FREE,
+        )
+
+    return _change(
+        conn, username, plan, preview=preview, actor=actor, now=now, zone=zone
+    )
+
+
+def _change(
+    conn: Connection,
+    username: str,
+    plan_for: Callable[[Standing], _Plan],
+    *,
+    preview: bool,
+    actor: str,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Change:
+    """Quote a change and, unless it is a preview, make it, in one transaction.
+
+    1. lock the wallet, read what he is on and what of it is billed; quote
+    2. issue the credit notes; void open bills if he becomes free
+    3. put him on the new terms; note what no cycle bill may charge again
+    4. bill the charges; let the wallet settle; decide his service anew
+    5. end sessions that run on another package
+    """
+
+    def work(standing: Standing) -> Change:
+        plan = plan_for(standing)
+        customer_id = standing.facts.customer_id
+        change = Change(
+            plan.package.name,
+            plan.profile.name if plan.profile else None,
+            plan.special_price,
+            plan.quote,
+            _forgiven(conn, customer_id) if plan.forgives else [],
+        )
+        if preview:
+            return change
+        reason = _say(standing, plan)
+        for credit in plan.quote.credits:
+            bill = corrections_db.read_bill(conn, customer_id, credit.bill_id)
+            number = credit_locked(
+                conn,
+                bill,
+                VatSplit(credit.net, credit.vat, credit.gross),
+                reason=credit.description,
+                key=f"change:{bill.bill_id}:{bill.credited}",
+                actor=actor,
+                now=now,
+                credited_from=credit.since,
+            )
+            change.credit_notes.append(number)
+        if plan.forgives:
+            forgive_open_bills(conn, customer_id, reason=reason, actor=actor, now=now)
+        db.set_terms(
+            conn,
+            customer_id,
+            package_id=plan.package.package_id,
+            profile_id=plan.profile.profile_id if plan.profile else None,
+            special_price=plan.special_price,
+            billed_until=plan.quote.billed_until,
+        )
+        if plan.quote.left_out:
+            db.leave_out(conn, customer_id, plan.quote.left_out)
+        change.bills = _bill(conn, standing, plan, actor=actor, now=now, zone=zone)
+        log_terms(conn, customer_id, plan.kind.replace("_", " "), reason, actor, now)
+        money_came(conn, customer_id, now=now, actor=actor)
+        change.disconnects = _cut_others(
+            conn, customer_id, plan.package.package_id, now
+        )
+        return change
+
+    return with_customer(conn, username, work)
+
+
+def _quote_package(
+    conn: Connection,
+    standing: Standing,
+    package: CyclePackage,
+    special_price: Decimal | None,
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+) -> ChangeQuote:
+    facts = standing.facts
+    old = facts.package
+    if (package, special_price) == (old, facts.special_price):
+        raise ChangeError(f"The package is {package.name} already.")
+    if BY_PACKAGE in (old.billing, package.billing) and customers_db.read_subscription(
+        conn, facts.customer_id
+    ):
+        raise ChangeError(
+            f"What was bought of {old.name} is not used up: sell the next package with"
+            f" khata customer buy {standing.username}."
+        )
+    if old.billing != MONTHLY or _bills_nothing(standing):
+        return _nothing(now, facts.billed_until)
+    billed = db.read_billed_parts(conn, facts.customer_id, _SERVICE, now)
+    return quote_package_change(facts, package, special_price, billed, now, zone)
+
+
+def _quote_profile(
+    conn: Connection,
+    standing: Standing,
+    profile: CycleProfile,
+    package: CyclePackage,
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+) -> ChangeQuote:
+    facts = standing.facts
+    was_never_billed = facts.profile is None and facts.billed_until is None
+    if was_never_billed and MONTHLY == facts.package.billing == profile.billing_type:
+        # His first profile: the next run bills from his first day on.
+        return _nothing(now, None)
+    kinds = ["service_day"] if facts.package.billing == DAILY else _SERVICE
+    billed = db.read_billed_parts(conn, facts.customer_id, kinds, now)
+    quote = quote_profile_change(facts, profile, package, billed, now, zone)
+    if profile.billing_type != FREE:
+        return quote
+    open_ids = set(corrections_db.list_open_bill_ids(conn, facts.customer_id))
+    return quote._replace(
+        credits=tuple(c for c in quote.credits if c.bill_id not in open_ids),
+        charges=(),
+        periods=(),
+    )
+
+
+#: Bills for the service of a monthly customer.
+_SERVICE = sorted(DEBTS - {OTHER_CHARGE})
+
+
+def _bills_nothing(standing: Standing) -> bool:
+    """Tell whether a monthly package is not billed, or was not yet, by any profile."""
+    profile = standing.facts.profile
+    if profile is None:
+        return standing.facts.billed_until is None
+    return profile.billing_type == FREE
+
+
+def _nothing(now: datetime, billed_until: datetime | None) -> ChangeQuote:
+    now = minute_of(now)
+    return ChangeQuote((), (), (), now, now, billed_until)
+
+
+def _bill(
+    conn: Connection,
+    standing: Standing,
+    plan: _Plan,
+    *,
+    actor: str,
+    now: datetime,
+    zone: ZoneInfo,
+) -> list[str]:
+    """Bill each charge by itself, so that each may be credited by its own period."""
+    # Due as the profile says that he is on from now; a free one bills nothing.
+    billed_as = standing.facts._replace(package=plan.package, profile=plan.profile)
+    whose = Standing(
+        standing.username,
+        standing.kind,
+        billed_as,
+        standing.packages,
+        standing.profiles,
+    )
+    numbers = []
+    for line, period in zip(plan.quote.charges, plan.quote.periods, strict=True):
+        start = period[0].isoformat()
+        before = corrections_db.count_bills(
+            conn, billed_as.customer_id, kind=plan.kind, subject=start
+        )
+        number = issue_charge(
+            conn,
+            whose,
+            line,
+            kind=plan.kind,
+            subject=f"{start}/{before + 1}",
+            period=period,
+            actor=actor,
+            now=now,
+            zone=zone,
+        )
+        numbers.append(number)
+    return numbers
+
+
+def _cut_others(
+    conn: Connection, customer_id: int, package_id: int, now: datetime
+) -> int:
+    """Ask for the end of sessions that run on another package than this."""
+    batch = load_batch(conn, [customer_id])
+    for session in batch.running[customer_id]:
+        if session.package_id != package_id and not session.is_restricted:
+            batch.touch(session)
+            batch.due[session.session_id] = PACKAGE_CHANGED
+    return rate_and_write(conn, batch, now).disconnects
+
+
+def _package(standing: Standing, name: str) -> CyclePackage:
+    package = standing.packages.get(name)
+    if package is None:
+        raise UnknownPackageError(name)
+    return package
+
+
+def _check(
+    standing: Standing, package: CyclePackage, profile: CycleProfile | None
+) -> None:
+    check_terms(
+        standing.kind,
+        package.name,
+        package.billing,
+        profile.name if profile else None,
+        profile.billing_type if profile else None,
+    )
+
+
+def _check_billing_stays(standing: Standing, package: CyclePackage) -> None:
+    old = standing.facts.package
+    if MONTHLY in (old.billing, package.billing) and old.billing != package.billing:
+        raise ChangeError(
+            f"Package {package.name} is {package.billing} and {old.name} is"
+            f" {old.billing}: change how he is billed, with khata customer profile"
+            f" {standing.username} PROFILE --package {package.name}."
+        )
+
+
+def _forgiven(conn: Connection, customer_id: int) -> list[tuple[str, Decimal]]:
+    bills = [
+        corrections_db.read_bill(conn, customer_id, bill_id)
+        for bill_id in corrections_db.list_open_bill_ids(conn, customer_id)
+    ]
+    return [(bill.name, bill.open_amount) for bill in bills]
+
+
+def _say(standing: Standing, plan: _Plan) -> str:
+    """Say in the log what became of what."""
+    facts = standing.facts
+    old = facts.profile.name if facts.profile else "no profile"
+    new = plan.profile.name if plan.profile else "no profile"
+    words = [f"{facts.package.name} -> {plan.package.name}"]
+    if old != new:
+        words.append(f"{old} -> {new}")
+    if plan.special_price is not None:
+        words.append(f"special price {plan.special_price}")
+    if plan.quote.credit != ZERO or plan.quote.charge != ZERO:
+        words.append(f"credited {plan.quote.credit}, charged {plan.quote.charge}")
+    return "; ".join(words)
