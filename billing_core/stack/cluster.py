@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
@@ -66,6 +67,12 @@ class Cluster:
     def app_url(self, password: str) -> str:
         """Address of Khata's database for Khata's role."""
         return self._url(ROLE, password, DATABASE)
+
+    def through_socket(self, url: str) -> str:
+        """Give the same address by the cluster's unix socket, for processes here."""
+        tcp = f"@127.0.0.1:{self.port}/"
+        host = quote(str(self.layout.socket_directory), safe="")
+        return url.replace(tcp, "@/", 1) + f"?host={host}&port={self.port}"
 
     def _url(self, user: str, password: str, database: str) -> str:
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"

@@ -452,11 +452,12 @@ CREATE TABLE acct_session (
 ) WITH (fillfactor = 75);
 
 CREATE INDEX acct_session_running ON acct_session (customer_id) WHERE ended_at IS NULL;
-CREATE INDEX acct_session_running_on_nas ON acct_session (nas_id) WHERE ended_at IS NULL;
 CREATE INDEX acct_session_to_cut ON acct_session (cut_at)
     WHERE ended_at IS NULL AND cut_at IS NOT NULL AND disconnect_requested_at IS NULL;
 CREATE INDEX acct_session_to_bill ON acct_session (customer_id, session_id) WHERE bill_due;
-CREATE INDEX acct_session_by_acct_session_id ON acct_session (customer_id, acct_session_id);
+-- Late packets look for ended sessions only; a login need not write here.
+CREATE INDEX acct_session_by_acct_session_id ON acct_session (customer_id, acct_session_id)
+    WHERE ended_at IS NOT NULL;
 
 CREATE TABLE reservation (
     customer_id bigint NOT NULL,

@@ -6,13 +6,10 @@
 
 -- rlm_sql writes every octet that it does not trust as =XX. Octets that are no UTF-8
 -- text (or NUL) stay as they were written: recorded, and harmless.
-CREATE FUNCTION unescape_radius(escaped text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+CREATE FUNCTION unescape_octets(escaped text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
     octets bytea;
 BEGIN
-    IF position('=' IN escaped) = 0 THEN
-        RETURN escaped;
-    END IF;
     SELECT string_agg(CASE WHEN m[1] ~ '^=[0-9A-Fa-f]{2}$' THEN decode(substr(m[1], 2), 'hex')
                            ELSE convert_to(m[1], 'UTF8') END, ''::bytea ORDER BY n)
       INTO octets
@@ -22,16 +19,31 @@ EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
     RETURN escaped;
 END $$;
 
+-- Apart from the above, since a handler makes each call a subtransaction.
+CREATE FUNCTION unescape_radius(escaped text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF position('=' IN escaped) = 0 THEN
+        RETURN escaped;
+    END IF;
+    RETURN unescape_octets(escaped);
+END $$;
+
 -- One spelling for MAC addresses: NAS write 46-A0-AE-3B-D8-5C, 46:a0:…, 46a0.ae3b.d85c,
 -- 46a0-ae3b-d85c or 46a0ae3bd85c (billing_core/mac_addresses.py reads the same).
-CREATE FUNCTION normalise_station(station text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE
+-- Not LANGUAGE sql: that would be parsed and planned anew at every login.
+CREATE FUNCTION normalise_station(station text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    -- As MikroTik writes it, and as it is kept: nothing to do, no expression to match.
+    IF station LIKE '__:__:__:__:__:__' AND station = upper(station) THEN
+        RETURN station;
+    END IF;
+    RETURN CASE
         WHEN station ~ '^[0-9A-Fa-f]{2}([:-])([0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}$'
           OR station ~ '^[0-9A-Fa-f]{4}([.-])[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}$'
           OR station ~ '^[0-9A-Fa-f]{12}$'
             THEN upper(regexp_replace(regexp_replace(station, '[:.-]', '', 'g'), '(..)(?=.)', '\1:', 'g'))
-        ELSE station END
-$$;
+        ELSE station END;
+END $$;
 
 -- Charge one service day from the wallet and bill it, once. False: it was charged
 -- already. Raises KH003 when the wallet does not cover it. The caller holds the
@@ -128,9 +140,10 @@ DECLARE
     v_status text;
     v_is_restricted boolean := coalesce(g[19] = 'restricted', false);
     v_package_name text;
+    v_has_running boolean;
     v_running integer;
     v_dead bigint[];
-    v_dead_held numeric;
+    v_dead_held numeric := 0;
     v_dead_session_id bigint;
 BEGIN
     SELECT posted - reserved + credit_limit INTO v_available
@@ -138,23 +151,25 @@ BEGIN
 
     -- A statement of its own, since one sees the world as it was when it began to wait for
     -- the lock: a customer suspended meanwhile would come in.
-    SELECT c.username, c.status, count(*) FILTER (WHERE NOT a.same_device),
-           array_agg(a.session_id) FILTER (WHERE a.same_device),
-           coalesce(sum(r.held) FILTER (WHERE a.same_device), 0)
-      INTO v_username, v_status, v_running, v_dead, v_dead_held
-      FROM customer c
-      LEFT JOIN LATERAL (
-          SELECT x.session_id, v_mac <> '' AND x.nas_id = v_nas_id AND x.calling_station_id = v_mac AS same_device
-            FROM acct_session x WHERE x.customer_id = c.customer_id AND x.ended_at IS NULL) a ON true
-      LEFT JOIN reservation r ON r.customer_id = c.customer_id AND r.session_id = a.session_id AND r.state = 'open'
-     WHERE c.customer_id = v_customer_id
-     GROUP BY c.customer_id;
+    SELECT c.username, c.status,
+           EXISTS (SELECT FROM acct_session x WHERE x.customer_id = c.customer_id AND x.ended_at IS NULL)
+      INTO v_username, v_status, v_has_running
+      FROM customer c WHERE c.customer_id = v_customer_id;
     -- A restricted login is of a suspended customer, into the suspended pool or list.
     IF v_status IS DISTINCT FROM (CASE WHEN v_is_restricted THEN 'suspended' ELSE 'active' END) THEN
         RETURN CASE WHEN v_status IS NULL THEN 'UNKNOWN_CUSTOMER' ELSE 'SUSPENDED' END;
     END IF;
-    IF v_running >= g[6]::integer THEN
-        RETURN 'TOO_MANY_SESSIONS';
+    IF v_has_running THEN
+        SELECT count(*) FILTER (WHERE NOT a.same_device), array_agg(a.session_id) FILTER (WHERE a.same_device),
+               coalesce(sum(r.held) FILTER (WHERE a.same_device), 0)
+          INTO v_running, v_dead, v_dead_held
+          FROM (SELECT x.session_id, v_mac <> '' AND x.nas_id = v_nas_id AND x.calling_station_id = v_mac AS same_device
+                  FROM acct_session x WHERE x.customer_id = v_customer_id AND x.ended_at IS NULL) a
+          LEFT JOIN reservation r
+            ON r.customer_id = v_customer_id AND r.session_id = a.session_id AND r.state = 'open';
+        IF v_running >= g[6]::integer THEN
+            RETURN 'TOO_MANY_SESSIONS';
+        END IF;
     END IF;
 
     IF v_day IS NOT NULL
