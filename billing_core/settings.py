@@ -10,15 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from billing_core.channels import MailServer, SmsGateway
 from billing_core.errors import BillingError
+from billing_core.message_settings import (
+    PLAIN_NAMES,
+    SECRET_NAMES,
+    MessageSettingError,
+    read_mail_server,
+    read_policy,
+    read_sms_gateway,
+)
+from billing_core.reminders import NOTHING_TOLD, ReminderPolicy
 
 CONFIG_NAME = "khata.toml"
 KEY_BYTES = 32
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 #: A secret may stand in a file of its own, named by this suffix (NAME_FILE, name_file).
-SECRETS = ("database_url", "secret_key")
-PLAIN = ("currency", "zone", "var", "web_host", "web_port", "log_level")
+SECRETS = ("database_url", "secret_key", *SECRET_NAMES)
+PLAIN = ("currency", "zone", "var", "web_host", "web_port", "log_level", *PLAIN_NAMES)
 KNOWN_KEYS = frozenset((*PLAIN, *SECRETS, *(f"{name}_file" for name in SECRETS)))
 
 DEFAULTS = {"web_host": "127.0.0.1", "web_port": "8080", "log_level": "INFO"}
@@ -45,6 +55,10 @@ class Settings:
     web_host: str
     web_port: int
     log_level: str
+    #: Without one, nothing is told by that way.
+    mail_server: MailServer | None = None
+    sms_gateway: SmsGateway | None = None
+    reminders: ReminderPolicy = NOTHING_TOLD
 
     def __repr__(self) -> str:  # a traceback or a log line must not show the secrets
         return f"Settings(currency={self.currency!r}, zone={self.zone.key!r})"
@@ -109,6 +123,13 @@ class _Source:
             raise SettingsError(_missing(name, self.config))
         return found[0].strip(), found[1]
 
+    def optional(self, name: str) -> tuple[str, str] | None:
+        """Return (value, label) of what need not be set; blank is not set."""
+        found = self.find(name)
+        if name in SECRETS and self.find(f"{name}_file") is not None:
+            found = self.secret(name)
+        return found if found is not None and found[0].strip() else None
+
     def secret(self, name: str) -> tuple[str, str]:
         """Return (value, label) of a secret, from NAME or the file NAME_FILE names.
 
@@ -146,6 +167,12 @@ class _Source:
 
 
 def _build(source: _Source) -> Settings:
+    try:
+        mail_server = read_mail_server(source.optional)
+        sms_gateway = read_sms_gateway(source.optional)
+        policy = read_policy(source.optional, mail_server, sms_gateway)
+    except MessageSettingError as error:
+        raise SettingsError(str(error)) from error
     return Settings(
         database_url=_database_url(*source.secret("database_url")),
         secret_key=_secret_key(*source.secret("secret_key")),
@@ -155,6 +182,9 @@ def _build(source: _Source) -> Settings:
         web_host=source.text("web_host")[0],
         web_port=_port(*source.text("web_port")),
         log_level=_log_level(*source.text("log_level")),
+        mail_server=mail_server,
+        sms_gateway=sms_gateway,
+        reminders=policy,
     )
 
 
