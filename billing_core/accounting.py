@@ -184,6 +184,22 @@ def without_absurdities(event: AcctEvent) -> AcctEvent:
     return event
 
 
+def came_late_without_clock(session: AcctSession, event: AcctEvent) -> bool:
+    """Tell whether an event may be an earlier word of this running session.
+
+    For a NAS whose clock is absurd: a packet that comes late, from a spool or sent
+    again, then implies a start after the true one. Taken for a session of its own it
+    would be charged twice; what remains is an id used again while its session runs.
+    """
+    if not session.is_running or event_time(event) != event.received_at:
+        return False
+    seconds = event.session_seconds or 0
+    return (
+        seconds < session.session_seconds
+        and implied_start(event) >= session.started_at - START_SLACK
+    )
+
+
 def grow_counter(
     known: int, octets: int | None, gigawords: int | None, *, is_older: bool
 ) -> int:

@@ -8,6 +8,7 @@ from billing_core.accounting import (
     AcctEvent,
     AcctSession,
     began_with,
+    came_late_without_clock,
     could_go_on_with,
     implied_start,
 )
@@ -65,7 +66,11 @@ def find_session(
         for session in on_nas:
             if _awaits(session, event):
                 return session
-    later = [s for s in same_id if could_go_on_with(s, event)]
+    later = [
+        s
+        for s in same_id
+        if could_go_on_with(s, event) or came_late_without_clock(s, event)
+    ]
     return max(later, key=lambda s: s.started_at, default=None)
 
 

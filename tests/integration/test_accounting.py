@@ -322,3 +322,19 @@ def test_packets_of_a_username_that_nobody_has_are_kept(conn: Connection) -> Non
         (0, "Stop"),
     ]
     assert rows(conn, "SELECT count(*) FROM acct_session") == [(0,)]
+
+
+def test_a_spool_replayed_by_a_nas_without_a_clock_is_charged_once(
+    conn: Connection,
+) -> None:
+    """The live report came first; the older ones look as if they had begun later."""
+    customer_id, p = _a_session(conn)
+    replayed = {"event_epoch": 0, "received_at": NOON + timedelta(seconds=1203)}
+
+    fold(conn, p.interim(1200, event_epoch=0))
+    fold(conn, p.interim(300, **replayed), p.interim(600, **replayed))
+
+    (session,) = sessions_of(conn, customer_id)
+    assert session["session_seconds"] == 1200
+    assert posted(conn, customer_id) == Decimal("80.00")
+    assert audit(conn) == []

@@ -1,6 +1,7 @@
 """Which session a packet belongs to."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -152,6 +153,26 @@ def test_only_a_session_that_may_go_on_is_taken_loosely(
         **changes,
     )
     event = an_event(INTERIM_UPDATE, 600, **NO_CLASS)
+    assert (find_session([session], event, loosely=True) is session) is fits
+
+
+@pytest.mark.parametrize(
+    ("changes", "fits"),
+    [
+        ({}, True),
+        ({"event_epoch": int(T0.timestamp()) + 1190}, False),
+        ({"received_at": T0 - timedelta(hours=1)}, False),
+    ],
+    ids=["absurd clock", "clock told", "begun before"],
+)
+def test_a_late_packet_of_a_nas_without_a_clock_is_no_session_of_its_own(
+    changes: dict[str, Any], fits: bool
+) -> None:
+    session = a_session(
+        acct_session_id="80000001", class_value="", state="open", session_seconds=1200
+    )
+    late = {"event_epoch": 0, "received_at": T0 + timedelta(seconds=1200), **NO_CLASS}
+    event = an_event(INTERIM_UPDATE, 300, **(late | changes))
     assert (find_session([session], event, loosely=True) is session) is fits
 
 
