@@ -329,8 +329,12 @@ def _decide_per_session(
     tariff = state.package.tariff
     if tariff is None:
         raise ValueError("A per-session package has a tariff.")
-    share = _available(state) // free_places
+    available = _available(state)
+    share = available // free_places
     to_begin = first_increment_worth_minor(tariff)
+    if share < to_begin <= available:
+        # Too little for an equal share to begin with: it is his who comes first.
+        share = available
     # A first increment may round to nothing; who has nothing still stays out.
     if share <= 0 or share < to_begin:
         return Reject(RejectReason.BALANCE_EXHAUSTED)

@@ -196,12 +196,17 @@ def _rate_by_money(
     allowed = wallet.sessions_allowed or package.sessions_allowed
     # Those that hold nothing yet are still to have a share: sessions of one batch.
     others = sum(o.session_id in batch.held for o in batch.others(session))
-    share = share_of_funds(wallet.available + held, allowed, others)
+    funds = wallet.available + held
+    share = share_of_funds(funds, allowed, others)
+    is_at_limit = limit_by_money(session, package.tariff, share)
+    if is_at_limit and funds > share:
+        # Money that no other session has asked for is not kept from this one.
+        share = funds
+        is_at_limit = limit_by_money(session, package.tariff, share)
     if share != held:
         outcome.holds.append((session.customer_id, session.session_id, held, share))
         wallet.reserved += share - held
         batch.held[session.session_id] = share
-    is_at_limit = limit_by_money(session, package.tariff, share)
     # Within an increment that nobody could pay it is not at its limit, but at its end.
     return is_at_limit or wallet.available < 0
 

@@ -338,3 +338,20 @@ def test_a_spool_replayed_by_a_nas_without_a_clock_is_charged_once(
     assert session["session_seconds"] == 1200
     assert posted(conn, customer_id) == Decimal("80.00")
     assert audit(conn) == []
+
+
+def test_a_lone_device_may_use_the_last_of_the_money(conn: Connection) -> None:
+    package = a_package(
+        conn,
+        billing="per_session",
+        price_per_minute=Decimal(1),
+        increment_seconds=60,
+        sessions_allowed=2,
+    )
+    customer_id = a_customer(conn, package, balance="2")
+    p = Packets(username_of(conn, customer_id), a_nas(conn))
+
+    result = fold(conn, p.start(), p.interim(60))
+    assert (posted(conn, customer_id), result.disconnects) == (Decimal("1.00"), 0)
+    result = fold(conn, p.interim(120))
+    assert (posted(conn, customer_id), result.disconnects) == (Decimal("0.00"), 1)
