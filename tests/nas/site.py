@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from billing_core import stack
+from simulators.nas import SimulatedNas
 
 from .waiting import wait_for
 
@@ -56,6 +57,26 @@ class Site:
         )
         return [str(reject["reason"]) for reject in rejects]
 
+    def wait_until_logins_are_decided(self) -> None:
+        """Wait for the connection to the database that a server needs for logins.
+
+        It is made beside the first login, which waits for it no longer than a login
+        may: on a busy machine it is turned away.
+        """
+        nobody = "nobody-at-start"
+
+        def look() -> bool:
+            with SimulatedNas(
+                address="127.0.0.1",
+                secret=self.running.radius_secret.encode(),
+                auth=("127.0.0.1", self.running.auth_port),
+                acct=("127.0.0.1", self.running.acct_port),
+            ) as nas:
+                nas.login(nobody, "x")
+            return self.reject_reasons(nobody)[:1] == ["UNKNOWN_CUSTOMER"]
+
+        wait_for("logins to be decided", look)
+
     def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
         """Ask the database itself, for what is no business of an operator."""
         with psycopg.connect(
@@ -98,4 +119,6 @@ def site() -> Iterator[Site]:
             var, processes=("postgres", "freeradius", "worker"), fast_init=True
         ) as running,
     ):
-        yield Site(running)
+        isp = Site(running)
+        isp.wait_until_logins_are_decided()
+        yield isp

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -263,19 +264,21 @@ def test_a_suspended_customer_is_refused(
 def test_a_switch_that_restarts_leaves_no_session_behind(
     isp: Site, coa_port: int, customer: str, tmp_path: Path
 ) -> None:
-    where = {
-        "secret": SECRET,
-        "auth_port": isp.running.auth_port,
-        "acct_port": isp.running.acct_port,
-        "coa_port": coa_port,
-    }
+    start_switch = functools.partial(
+        hostapd.hostapd,
+        tmp_path,
+        secret=SECRET,
+        auth_port=isp.running.auth_port,
+        acct_port=isp.running.acct_port,
+        coa_port=coa_port,
+    )
     with (
-        hostapd.hostapd(tmp_path, **where) as switch,
+        start_switch() as switch,
         let_in(isp, switch, customer),
     ):
         isp.session_of(customer, is_over=False)
         switch.process.kill()
     [on, *_] = isp.events(SWITCH, "Accounting-On")
     assert on["username"] == ""
-    with hostapd.hostapd(tmp_path, **where):
+    with start_switch():
         isp.session_of(customer, is_over=True)

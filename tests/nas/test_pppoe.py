@@ -18,13 +18,14 @@ pytestmark = [
 ]
 BRAS = "bras"
 PASSWORD = "a-phone-line"
+LINE, OTHER_LINE = 0, 1
 # pppd(8): 16 the link was hung up, 19 we could not authenticate ourselves. Which of
 # them it is depends on whether the peer's refusal or its goodbye is read first.
 REFUSED = (16, 19)
 
 
 @pytest.fixture(scope="module")
-def concentrator(
+def machine(
     isp: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Concentrator]:
     isp.khata(
@@ -41,10 +42,11 @@ def concentrator(
 
 
 @pytest.fixture
-def line(concentrator: Concentrator) -> Iterator[int]:
-    """Lend a customer's line, and hang up when the test is over."""
-    yield 0
-    concentrator.hang_up(0)
+def concentrator(machine: Concentrator) -> Iterator[Concentrator]:
+    """Lend the concentrator, and hang up on every line when the test is over."""
+    yield machine
+    for line in range(uml.LINES):
+        machine.hang_up(line)
 
 
 def add_package(isp: Site, name: str, *options: str) -> str:
@@ -84,18 +86,18 @@ def wait_for_link(concentrator: Concentrator, line: int) -> None:
 
 
 def test_pppd_ends_a_charged_session_when_the_money_is_used_up(
-    isp: Site, concentrator: Concentrator, line: int
+    isp: Site, concentrator: Concentrator
 ) -> None:
     package = add_package(
         *(isp, "by-the-minute", "--billing", "per-session"),
         *("--per-minute", "60"),
     )
     customer = add_customer(isp, "prepaid", package, top_up="70")
-    log_in(concentrator, line, customer)
-    concentrator.download(line, 300_000)
+    log_in(concentrator, LINE, customer)
+    concentrator.download(LINE, 300_000)
     wait_for(
         "pppd to hang up at its Session-Timeout",
-        lambda: concentrator.exit_code(line) is not None,
+        lambda: concentrator.exit_code(LINE) is not None,
         seconds=120,
     )
     session = isp.session_of(customer, is_over=True)
@@ -119,50 +121,45 @@ def test_pppd_ends_a_charged_session_when_the_money_is_used_up(
     assert Decimal(bill["gross"]) == Decimal(70)
 
 
-def test_a_refused_customer_is_told_why(
-    isp: Site, concentrator: Concentrator, line: int
-) -> None:
+def test_a_refused_customer_is_told_why(isp: Site, concentrator: Concentrator) -> None:
     package = add_package(
         *(isp, "home-daily", "--billing", "daily", "--price", "300"),
         *("--validity", "30d"),
     )
     customer = add_customer(isp, "penniless", package)
-    concentrator.dial(line, customer, PASSWORD)
-    exit_code = wait_for("pppd to give up", lambda: concentrator.exit_code(line))
+    concentrator.dial(LINE, customer, PASSWORD)
+    exit_code = wait_for("pppd to give up", lambda: concentrator.exit_code(LINE))
     assert exit_code in REFUSED
     assert isp.reject_reasons(customer) == ["BALANCE_EXHAUSTED"]
-    assert "balance" in concentrator.client_log(line).lower()
+    assert "balance" in concentrator.client_log(LINE).lower()
 
 
 def test_a_customer_gets_his_own_address_and_no_second_session(
-    isp: Site, concentrator: Concentrator, line: int
+    isp: Site, concentrator: Concentrator
 ) -> None:
     package = add_package(isp, "free-d", "--billing", "free")
     customer = add_customer(isp, "fixed", package, "--static-ip", "10.9.0.77")
-    log_in(concentrator, line, customer)
-    assert concentrator.address(line) == "10.9.0.77"
-    other_line = line + 1
-    concentrator.dial(other_line, customer, PASSWORD)
-    wait_for("pppd to give up", lambda: concentrator.exit_code(other_line))
+    log_in(concentrator, LINE, customer)
+    assert concentrator.address(LINE) == "10.9.0.77"
+    concentrator.dial(OTHER_LINE, customer, PASSWORD)
+    wait_for("pppd to give up", lambda: concentrator.exit_code(OTHER_LINE))
     assert isp.reject_reasons(customer) == ["TOO_MANY_SESSIONS"]
-    assert concentrator.address(line) == "10.9.0.77"
+    assert concentrator.address(LINE) == "10.9.0.77"
     session = isp.session_of(customer, is_over=False)
     assert str(session["framed_ip"]) == "10.9.0.77"
 
 
-def test_a_wrong_password_is_refused(
-    isp: Site, concentrator: Concentrator, line: int
-) -> None:
+def test_a_wrong_password_is_refused(isp: Site, concentrator: Concentrator) -> None:
     package = add_package(isp, "free-a", "--billing", "free")
     customer = add_customer(isp, "forgetful", package)
-    concentrator.dial(line, customer, "not-it")
-    exit_code = wait_for("pppd to give up", lambda: concentrator.exit_code(line))
+    concentrator.dial(LINE, customer, "not-it")
+    exit_code = wait_for("pppd to give up", lambda: concentrator.exit_code(LINE))
     assert exit_code in REFUSED
     assert isp.reject_reasons(customer) == ["BAD_CREDENTIALS"]
 
 
 def test_a_service_day_is_charged_at_the_first_login_of_the_day_only(
-    isp: Site, concentrator: Concentrator, line: int
+    isp: Site, concentrator: Concentrator
 ) -> None:
     package = add_package(
         *(isp, "home-30", "--billing", "daily", "--price", "300"),
@@ -170,8 +167,8 @@ def test_a_service_day_is_charged_at_the_first_login_of_the_day_only(
     )
     customer = add_customer(isp, "daily", package, top_up="25")
     for _ in range(2):
-        log_in(concentrator, line, customer)
-        concentrator.hang_up(line)
+        log_in(concentrator, LINE, customer)
+        concentrator.hang_up(LINE)
         session = isp.session_of(customer, is_over=True)
         assert session["terminate_cause"] == "User-Request"
         assert wallet(isp, customer)["posted"] == Decimal(15)
@@ -197,6 +194,8 @@ def test_sessions_that_share_their_id_are_told_apart(
         if not shared:
             for line in range(uml.LINES):
                 concentrator.hang_up(line)
+            for customer in octets:
+                isp.session_of(customer, is_over=True)
         return shared
 
     assert any(dial_together() for _ in range(5)), "never in the same second"
@@ -210,16 +209,17 @@ def test_sessions_that_share_their_id_are_told_apart(
 
 
 def test_a_stop_waits_for_a_server_that_is_down(
-    isp: Site, concentrator: Concentrator, line: int
+    isp: Site, concentrator: Concentrator
 ) -> None:
     package = add_package(isp, "free-c", "--billing", "free")
     customer = add_customer(isp, "patient", package)
-    log_in(concentrator, line, customer)
-    concentrator.download(line, 50_000)
+    log_in(concentrator, LINE, customer)
+    concentrator.download(LINE, 50_000)
     isp.session_of(customer, is_over=False)
     isp.running.kill("freeradius")
-    concentrator.hang_up(line)
+    concentrator.hang_up(LINE)
     isp.running.start("freeradius")
+    isp.wait_until_logins_are_decided()
     session = isp.session_of(customer, is_over=True)
     assert session["terminate_cause"] == "User-Request"
     assert session["output_octets"] > 50_000

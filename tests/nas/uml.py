@@ -69,7 +69,7 @@ class Concentrator:
             raise RuntimeError(f"fetched {fetched['octets']}: {fetched['error']}")
 
     def hang_up(self, line: int) -> None:
-        """End a line's client orderly, if it still runs."""
+        """End a line's client orderly, if there is one."""
         self.ask("hang_up", line=line)
 
     def read_answer(self, seconds: float) -> dict[str, Any]:
