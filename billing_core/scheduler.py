@@ -12,6 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from billing_core.db import intake
 from billing_core.db.connect import Connection, connect
+from billing_core.db.messages import write_policy
 from billing_core.services.calendar import (
     bill_the_cycles,
     charge_the_day,
@@ -20,6 +21,7 @@ from billing_core.services.calendar import (
 )
 from billing_core.services.closing import close_stale_sessions, forget_old_rejects
 from billing_core.services.partitions import ensure_partitions
+from billing_core.services.reminders import queue_reminders
 from billing_core.settings import Settings
 from billing_core.worker.connection import keep_connected
 
@@ -35,6 +37,7 @@ _JOBS: tuple[tuple[Callable[[Connection, datetime], object], int], ...] = (
     (bill_the_cycles, 30),
     (suspend_the_overdue, 30),
     (number_new_bills, 5),
+    (queue_reminders, 300),
     (close_stale_sessions, 30),
     (ensure_partitions, 6 * 3600),
     (forget_old_rejects, 24 * 3600),
@@ -64,6 +67,8 @@ def _serve(conn: Connection, settings: Settings, stop: threading.Event) -> None:
         while not stop.is_set():
             if jobs is None and _try_to_lead(conn):
                 log.info("scheduler.leads")
+                # Jobs and services know the database, not the settings.
+                write_policy(conn, settings.reminders)
                 jobs = _start_jobs(settings)
             intake.beat(conn, "scheduler", os.getpid(), datetime.now(UTC))
             stop.wait(_LOOK_SECONDS)

@@ -147,7 +147,12 @@ class Phones:
     answers: list[tuple[int, str]] = field(default_factory=list)
     #: Take this many requests and hang up without an answer.
     silent: int = 0
+    #: Answers wait while this is not set.
+    may_answer: threading.Event = field(default_factory=threading.Event)
     port: int = 0
+
+    def __post_init__(self) -> None:
+        self.may_answer.set()
 
 
 class _PhonesHandler(BaseHTTPRequestHandler):
@@ -157,6 +162,7 @@ class _PhonesHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(length).decode()
         headers = {name.lower(): value for name, value in self.headers.items()}
         phones.requests.append((self.command, self.path, headers, body))
+        phones.may_answer.wait(5)
         if phones.silent:
             phones.silent -= 1
             self.close_connection = True

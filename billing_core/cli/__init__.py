@@ -20,6 +20,7 @@ COMMANDS = {
     "wallet": "billing_core.cli.wallet:wallet",
     "session": "billing_core.cli.session:session",
     "bill": "billing_core.cli.bill:bill",
+    "message": "billing_core.cli.message:message",
     "audit": "billing_core.cli.run:audit",
     "worker": "billing_core.cli.run:worker",
     "scheduler": "billing_core.cli.run:scheduler",

@@ -7,7 +7,9 @@ from datetime import datetime
 from billing_core.db import customers as customers_db
 from billing_core.db import suspension as db
 from billing_core.db.connect import Connection, in_transaction
+from billing_core.reminders import Event
 from billing_core.services.rating import load_batch, rate_and_write
+from billing_core.services.reminders import queue_service_news
 from billing_core.suspension import (
     Restore,
     Suspend,
@@ -178,6 +180,7 @@ def _suspend(
     db.suspend_customers(conn, reasons)
     db.open_stretches(conn, [c for c, _ in reasons], reason="suspended", now=now)
     db.log_customer_events(conn, reasons, what="suspended", actor=actor, now=now)
+    queue_service_news(conn, Event.SUSPENDED, reasons, now=now)
 
 
 def _restore(
@@ -187,3 +190,4 @@ def _restore(
     db.restore_customers(conn, customer_ids)
     db.end_stretches(conn, customer_ids, now=now)
     db.log_customer_events(conn, reasons, what="restored", actor=actor, now=now)
+    queue_service_news(conn, Event.RESTORED, reasons, now=now)

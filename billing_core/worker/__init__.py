@@ -1,4 +1,4 @@
-"""The worker: folds accounting, cuts sessions at their moment, sends the outbox."""
+"""The worker: folds accounting, cuts sessions, sends the outbox and messages."""
 
 import logging
 import signal
@@ -7,12 +7,13 @@ import threading
 from billing_core.settings import Settings
 from billing_core.worker.cutting import run_cutting
 from billing_core.worker.folding import run_folding
+from billing_core.worker.messaging import run_mail, run_sms
 from billing_core.worker.sending import run_sending
 
 log = logging.getLogger(__name__)
 
 # Each has its own connections and keeps itself alive through a database restart.
-_LOOPS = (run_folding, run_cutting, run_sending)
+_LOOPS = (run_folding, run_cutting, run_sending, run_mail, run_sms)
 
 
 def run_worker(settings: Settings) -> None:

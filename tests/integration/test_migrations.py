@@ -38,6 +38,7 @@ NOT_OF_A_CUSTOMER = {
     "outbox",
     "package",
     "process_heartbeat",
+    "reminder_policy",
     "unknown_nas",
     "vat_profile",
     "vat_rate",
