@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from billing_core.cli import corrections
 from billing_core.cli.context import at_desk
 from billing_core.cli.output import (
     as_plain,
@@ -32,6 +33,10 @@ _PREVIEW_MAX = 10_000
 @click.group()
 def bill() -> None:
     """Run the billing, and see the bills."""
+
+
+for command in corrections.COMMANDS:
+    bill.add_command(command)
 
 
 @bill.command("run")

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
+from billing_core.cli import customer_terms
 from billing_core.cli.context import Desk, at_desk
 from billing_core.cli.output import json_option, limit_option, show, show_table
-from billing_core.cli.units import Amount, read_secret
+from billing_core.cli.units import Amount, Rate, read_secret
 from billing_core.db import customers as db
 from billing_core.db import ledger as ledger_db
 from billing_core.db.reports import list_sessions
@@ -22,6 +23,10 @@ def customer() -> None:
     """Take customers on, and see how they stand."""
 
 
+for command in customer_terms.COMMANDS:
+    customer.add_command(command)
+
+
 @customer.command("add")
 @click.argument("username")
 @click.option("--package", required=True, help="What he is on.")
@@ -33,6 +38,16 @@ def customer() -> None:
 @click.option("--mac", help="Bind him to one device: AA:BB:CC:DD:EE:FF.")
 @click.option("--sessions", type=click.IntRange(1), help="If not as his package says.")
 @click.option("--credit-limit", type=Amount(), default="0", help="May owe this much.")
+@click.option(
+    "--kind",
+    type=click.Choice(["pppoe", "hotspot", "static", "other"]),
+    help="If not what the package is for.",
+)
+@click.option("--profile", help="His billing profile; monthly needs one to be billed.")
+@click.option("--special-price", type=Amount(), help="Price of a cycle for him alone.")
+@click.option("--discount", type=Rate(), default="0", help="Percent off each cycle.")
+@click.option("--mail", default="", help="Where mail to him goes.")
+@click.option("--language", type=click.Choice(["en", "bn"]), default="en")
 def add(
     username: str,
     package: str,
@@ -44,8 +59,14 @@ def add(
     mac: str | None,
     sessions: int | None,
     credit_limit: Decimal,
+    kind: str | None,
+    profile: str | None,
+    special_price: Decimal | None,
+    discount: Decimal,
+    mail: str,
+    language: str,
 ) -> None:
-    """Take USERNAME on."""
+    """Take USERNAME on; his service begins now."""
     registration = customers.Registration(
         username=username,
         password=read_secret(password, password_file, "Password"),
@@ -56,6 +77,12 @@ def add(
         mac_binding=mac.upper().replace("-", ":") if mac else None,
         sessions_allowed=sessions,
         credit_limit=credit_limit,
+        kind=kind,
+        profile=profile,
+        special_price=special_price,
+        discount_percent=discount,
+        mail=mail,
+        language=language,
     )
     with at_desk() as desk:
         customer_id = customers.add_customer(
@@ -76,10 +103,22 @@ def add(
     help="Customer number to start after.",
 )
 @limit_option
+@click.option(
+    "--will-be-suspended-by",
+    metavar="DATE",
+    help="Only who will be suspended by that day if nothing is paid.",
+)
 @json_option
-def list_(after: int, limit: int, as_json: bool) -> None:
+def list_(
+    after: int, limit: int, will_be_suspended_by: str | None, as_json: bool
+) -> None:
     """List customers, a page at a time."""
     with at_desk() as desk:
+        if will_be_suspended_by is not None:
+            customer_terms.show_will_be_suspended(
+                desk, will_be_suspended_by, as_json=as_json
+            )
+            return
         rows = db.list_customers(desk.conn, after=after, limit=limit)
         if as_json:
             show(rows, desk.settings.zone)
@@ -107,8 +146,10 @@ def show_(username: str, as_json: bool) -> None:
             f"{username} (number {facts['customer_id']}) is {facts['status']}"
             + (f": {facts['suspend_reason']}" if facts["suspend_reason"] else "")
             + f", on {facts['package']}, {wallet['available']}"
-            f" {desk.settings.currency} available"
+            f" {desk.settings.currency} available, {facts['due']} due on bills"
         )
+        if facts["profile"]:
+            click.echo(f"billing profile: {facts['profile']} ({facts['kind']})")
         if facts["subscription"]:
             click.echo(f"package: {facts['subscription']}")
         zone = desk.settings.zone
@@ -147,7 +188,16 @@ def _facts(desk: Desk, username: str) -> dict[str, Any]:
         },
         "due": ledger_db.sum_due(desk.conn, customer_id),
         "package": found.package,
-        "profile": None,
+        "kind": found.kind,
+        "profile": found.profile,
+        "special_price": found.special_price,
+        "discount_percent": found.discount_percent,
+        "activated_at": found.activated_at,
+        "billed_until": found.billed_until,
+        "hold_until": found.suspension_hold_until,
+        "parked_reason": found.parked_reason,
+        "mail": found.mail,
+        "language": found.language,
         "subscription": db.read_subscription(desk.conn, customer_id),
         "static_ip": found.framed_ip,
         "mac_binding": found.mac_binding,

@@ -25,11 +25,14 @@ def package() -> None:
 @click.option(
     "--billing",
     required=True,
-    type=click.Choice(["daily", "package", "per-session", "free"]),
-    help="daily: PPPoE prepaid, a charge and a bill a day. package: hotspot time or"
+    type=click.Choice(["daily", "monthly", "package", "per-session", "free"]),
+    help="daily: PPPoE prepaid, a charge and a bill a day. monthly: a bill a cycle, as"
+    " the customer's billing profile says. package: hotspot time or"
     " data that is bought. per-session: hotspot by minute or MB. free: no money.",
 )
-@click.option("--price", type=Amount(), default="0", help="Price of one validity.")
+@click.option(
+    "--price", type=Amount(), default="0", help="Price of one validity or cycle."
+)
 @click.option("--validity", type=Duration(), help="How long the price buys, e.g. 30d.")
 @click.option(
     "--validity-from",

@@ -92,6 +92,26 @@ def topup(
             )
 
 
+@wallet.command("adjust", context_settings={"ignore_unknown_options": True})
+@click.argument("username")
+@click.argument("amount", type=Amount())
+@click.option("--reason", required=True, help="Why; it stays in the books.")
+@click.option("--key", help="Names this act: the same key again changes nothing.")
+def adjust(username: str, amount: Decimal, reason: str, key: str | None) -> None:
+    """Put AMOUNT into a wallet (-AMOUNT: take out) that no payment or bill explains."""
+    with at_desk() as desk:
+        entry_id = wallets.adjust(
+            desk.conn,
+            username,
+            amount,
+            reason=reason,
+            key=key or uuid.uuid4().hex,
+            operator=desk.actor,
+            now=desk.now,
+        )
+    click.echo(f"The wallet of {username} is adjusted by {amount} (entry {entry_id}).")
+
+
 @wallet.command("reverse")
 @click.argument("username")
 @click.argument("entry_id", type=int)

@@ -32,7 +32,7 @@ class NewPackage:
     """What an operator says of a package; amounts in the installation's currency."""
 
     name: str
-    #: daily | package | per_session | free
+    #: daily | monthly | package | per_session | free
     billing: str
     price: Decimal = Decimal(0)
     validity_seconds: int | None = None
@@ -67,7 +67,8 @@ class Package(NewPackage):
 # What each constraint of the table means to a person.
 _CONSTRAINTS = {
     "package_name_unique": "another package has this name",
-    "package_billing_known": "billing is daily, package, per_session or free",
+    "package_billing_known": "billing is daily, monthly, package, per_session or free",
+    "package_monthly_has_a_price": "monthly needs a price",
     "package_price_not_negative": "prices and fees cannot be negative",
     "package_daily_has_whole_days": "daily needs a price and a validity of whole days",
     "package_package_has_validity": "a hotspot package needs a validity and where it"

@@ -184,10 +184,12 @@ def _change(
         reason = _say(standing, plan)
         for credit in plan.quote.credits:
             bill = corrections_db.read_bill(conn, customer_id, credit.bill_id)
+            # Several roundings of one bill never give back more VAT than it had.
+            vat = min(credit.vat, bill.vat - bill.credited_vat)
             number = credit_locked(
                 conn,
                 bill,
-                VatSplit(credit.net, credit.vat, credit.gross),
+                VatSplit(credit.gross - vat, vat, credit.gross),
                 reason=credit.description,
                 key=f"change:{bill.bill_id}:{bill.credited}",
                 actor=actor,

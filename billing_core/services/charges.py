@@ -21,7 +21,7 @@ from billing_core.db import customers as customers_db
 from billing_core.db import ledger as ledger_db
 from billing_core.db.changes import Standing, read_ended_stretches, read_standing
 from billing_core.db.connect import Connection, in_transaction
-from billing_core.db.corrections import BillStanding
+from billing_core.db.corrections import BillStanding, find_bill, read_bill
 from billing_core.db.profiles import find_vat_profile
 from billing_core.db.sessions import lock_wallets
 from billing_core.money import split_vat
@@ -53,8 +53,8 @@ def charge_customer(
     actor: str,
     now: datetime,
     zone: ZoneInfo,
-) -> int:
-    """Bill a customer something else than service; returns the bill's id.
+) -> BillStanding:
+    """Bill a customer something else than service; returns the bill.
 
     Due as his profile says. VAT as the named profile says, else as for his service. The
     same key again returns the first bill.
@@ -64,19 +64,19 @@ def charge_customer(
     if not description.strip():
         raise CorrectionError("Say what is charged.")
 
-    def work() -> int:
+    def work() -> BillStanding:
         customer_id = customers_db.find_customer_id(conn, username)
         lock_wallets(conn, [customer_id])
         first = ledger_db.find_bill(conn, customer_id, kind=OTHER_CHARGE, subject=key)
         if first is not None:
-            return first
+            return read_bill(conn, customer_id, first)
         standing = read_standing(conn, customer_id)
         vat = _vat_of_charge(conn, standing, vat_profile, now, zone)
         parts = split_vat(amount, vat[0], inclusive=vat[1])
         line = BillLineDraft(
             description, Decimal(1), "charge", parts.net, vat[0], parts.vat, parts.gross
         )
-        issue_charge(
+        number = issue_charge(
             conn,
             standing,
             line,
@@ -96,9 +96,7 @@ def charge_customer(
             note=f"{parts.gross}: {description}",
         )
         money_came(conn, customer_id, now=now, actor=actor)
-        return (
-            ledger_db.find_bill(conn, customer_id, kind=OTHER_CHARGE, subject=key) or 0
-        )
+        return read_bill(conn, *find_bill(conn, number))
 
     return in_transaction(conn, work)
 

@@ -133,13 +133,61 @@ SELECT w.customer_id, 'the ledger has ' || coalesce(p.total, 0) || ' receivable,
  LIMIT %(limit)s
 
 -- bills_unlike_allocations --
--- Bills of cycles and charges whose paid amount is not what was allocated to them.
+-- Bills of cycles and charges whose paid amount is not what was allocated to them; what was
+-- paid of a void one was taken back.
 SELECT b.customer_id, 'bill ' || b.bill_id || ' has ' || b.paid || ' paid, its allocations ' || coalesce(sum(a.amount), 0)
   FROM bill b
   LEFT JOIN bill_allocation a ON a.customer_id = b.customer_id AND a.bill_id = b.bill_id
- WHERE b.kind NOT IN ('service_day', 'session', 'package') AND b.status <> 'void'
+ WHERE b.kind NOT IN ('service_day', 'session', 'package')
  GROUP BY b.customer_id, b.bill_id
 HAVING b.paid <> coalesce(sum(a.amount), 0)
+ LIMIT %(limit)s
+
+-- bills_unlike_entries --
+-- Bills of cycles and charges that are not the debt that their ledger entry says.
+SELECT b.customer_id, 'bill ' || b.bill_id || ' is ' || b.gross || ', the ledger made it ' || coalesce(p.amount, 0)
+  FROM bill b
+  LEFT JOIN ledger_entry e ON e.customer_id = b.customer_id AND e.kind = 'bill'
+       AND e.idempotency_key = 'bill:' || b.kind || ':' || b.subject
+  LEFT JOIN posting p ON p.customer_id = e.customer_id AND p.entry_id = e.entry_id AND p.ledger_account = 'receivable'
+ WHERE b.kind NOT IN ('service_day', 'session', 'package') AND b.gross <> coalesce(p.amount, 0)
+ LIMIT %(limit)s
+
+-- voids_unlike_entries --
+-- Void bills that the ledger did not take back in full, and bills it took back that stand.
+SELECT coalesce(b.customer_id, e.customer_id), 'void bill ' || coalesce(b.bill_id, e.bill_id) || ' is '
+       || coalesce(b.gross, 0) || ', the ledger took back ' || coalesce(e.amount, 0)
+  FROM (SELECT customer_id, bill_id, gross FROM bill WHERE status = 'void') b
+  FULL JOIN (SELECT e.customer_id, split_part(e.idempotency_key, ':', 2)::bigint AS bill_id, -sum(p.amount) AS amount
+               FROM ledger_entry e
+               JOIN posting p ON p.customer_id = e.customer_id AND p.entry_id = e.entry_id
+                    AND p.ledger_account IN ('receivable', 'wallet')
+              WHERE e.kind = 'bill_void' GROUP BY 1, 2) e
+    ON e.customer_id = b.customer_id AND e.bill_id = b.bill_id
+ WHERE coalesce(b.gross, 0) <> coalesce(e.amount, 0)
+ LIMIT %(limit)s
+
+-- credit_notes_unlike_entries --
+-- Credit notes whose ledger entry gave another amount or VAT, and credits without their note.
+SELECT coalesce(n.customer_id, e.customer_id), 'credit note ' || coalesce(n.number, '?') || ' is '
+       || coalesce(n.gross, 0) || ', its entry gave ' || coalesce(e.amount, 0)
+  FROM credit_note n
+  FULL JOIN (SELECT e.customer_id, e.entry_id,
+                    -sum(p.amount) FILTER (WHERE p.ledger_account IN ('receivable', 'wallet')) AS amount,
+                    coalesce(sum(p.amount) FILTER (WHERE p.ledger_account = 'vat_payable'), 0) AS vat
+               FROM ledger_entry e
+               JOIN posting p ON p.customer_id = e.customer_id AND p.entry_id = e.entry_id
+              WHERE e.kind = 'credit_note' GROUP BY 1, 2) e
+    ON e.customer_id = n.customer_id AND e.entry_id = n.entry_id
+ WHERE n.gross IS DISTINCT FROM e.amount OR n.vat IS DISTINCT FROM e.vat
+ LIMIT %(limit)s
+
+-- bills_credited_too_much --
+-- Bills of which more was credited than they are, or that are void and credited.
+SELECT b.customer_id, 'bill ' || b.bill_id || ' (' || b.status || ') is ' || b.gross || ', credited were ' || n.gross
+  FROM (SELECT customer_id, bill_id, sum(gross) AS gross, sum(vat) AS vat FROM credit_note GROUP BY 1, 2) n
+  JOIN bill b ON b.customer_id = n.customer_id AND b.bill_id = n.bill_id
+ WHERE n.gross > b.gross OR n.vat > b.vat OR b.status = 'void'
  LIMIT %(limit)s
 
 -- cycles_that_overlap --
