@@ -2,6 +2,9 @@
 
 import shutil
 from pathlib import Path
+from urllib.parse import quote
+
+from psycopg.conninfo import conninfo_to_dict
 
 from bench.ports import free_udp_ports
 from bench.servers import Server, give_to_server
@@ -27,7 +30,7 @@ def decision_only_server(stack: Stack) -> Server:
         auth_port=auth_port,
         acct_port=acct_port,
         secret=stack.radius_secret,
-        environment={**stack.environment, "PYTHONDONTWRITEBYTECODE": "1"},
+        environment=_environment(stack, stack.database_url),
     )
 
 
@@ -46,12 +49,23 @@ def server_on_database(stack: Stack, name: str, database: str, url: str) -> Serv
         auth_port=auth_port,
         acct_port=acct_port,
         secret=stack.radius_secret,
-        environment={
-            **stack.environment,
-            "KHATA_DATABASE_URL": url,
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
+        environment=_environment(stack, url),
     )
+
+
+def _environment(stack: Stack, url: str) -> dict[str, str]:
+    """Give what the stack gives its own server: the database by its unix socket."""
+    parts = conninfo_to_dict(url)
+    address = (
+        f"postgresql://{parts['user']}:{parts['password']}@/{parts['dbname']}"
+        f"?host={quote(str(Layout(stack.var).socket_directory), safe='')}"
+        f"&port={parts['port']}"
+    )
+    return {
+        **stack.environment,
+        "KHATA_DATABASE_URL": address,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
 
 def _copy(stack: Stack, name: str) -> tuple[Path, int, int]:
