@@ -14,6 +14,7 @@ import sys
 sys.path.sort(key=lambda folder: folder.endswith("/dist-packages"))
 
 import ctypes
+import gc
 import os
 import time
 from datetime import UTC, date, datetime
@@ -64,6 +65,8 @@ def instantiate(_: object) -> int:
     named = {"KHATA_CONFIG": settings_file} if settings_file else {}
     _Server.settings = load_settings({**os.environ, **named})
     _Server.database = AccessDatabase(_Server.settings.database_url)
+    # What was imported stays: no collection need walk through it while logins wait.
+    gc.freeze()
     return 0
 
 
