@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 
@@ -24,6 +25,7 @@ _WRITE: dict[type, Callable[[Any], str]] = {
     bool: lambda value: "t" if value else "f",
     Decimal: str,
     str: _quoted,
-    datetime: datetime.isoformat,
+    # Slow for aware moments, and a batch has few that differ.
+    datetime: lru_cache(maxsize=4096)(datetime.isoformat),
     type(None): lambda _: "NULL",
 }

@@ -1,10 +1,10 @@
 """Cycle billing: whom to bill, from what, and the set-based writing of bills."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 from psycopg.rows import class_row
 
@@ -122,19 +122,15 @@ class ParkedCustomer:
 
 
 def find_cycle_customers(
-    conn: Connection,
-    *,
-    after: int,
-    as_of: datetime,
-    profile_id: int | None,
-    limit: int,
-) -> list[int]:
-    """Return monthly customers for whom a period may have come due, by id."""
-    rows = conn.execute(
+    conn: Connection, *, as_of: datetime, profile_id: int | None, chunk: int
+) -> Iterator[list[int]]:
+    """Yield monthly customers for whom a period may have come due, by id, in chunks."""
+    return _in_chunks(
+        conn,
         _QUERIES["find_cycle_customers"],
-        {"after": after, "as_of": as_of, "profile_id": profile_id, "limit": limit},
-    ).fetchall()
-    return [row[0] for row in rows]
+        {"as_of": as_of, "profile_id": profile_id},
+        chunk,
+    )
 
 
 def read_cycle_facts(conn: Connection, customer_ids: Sequence[int]) -> list[CycleRow]:
@@ -203,8 +199,9 @@ def read_vat_profiles(conn: Connection) -> dict[int, VatProfile]:
 
 def next_bill_ids(conn: Connection, count: int) -> list[tuple[int, int]]:
     """Reserve (bill_id, entry_id) pairs."""
-    rows = conn.execute(_QUERIES["next_bill_ids"], {"count": count}).fetchall()
-    return [(row[0], row[1]) for row in rows]
+    return conn.execute(
+        _QUERIES["next_bill_ids"], {"count": count}, binary=True
+    ).fetchall()
 
 
 def next_entry_ids(conn: Connection, count: int) -> list[int]:
@@ -231,11 +228,6 @@ def insert_bills(
     """Write bills with their lines and numbers."""
     columns = _columns(BillRow._fields, bills)
     conn.execute(_QUERIES["insert_bills"], {**columns, "now": now})
-    numbered = [bill for bill in bills if bill.number is not None]
-    if numbered:
-        conn.execute(
-            _QUERIES["insert_bill_numbers"], _columns(BillRow._fields, numbered)
-        )
     conn.execute(_QUERIES["insert_bill_lines"], _columns(LineRow._fields, lines))
 
 
@@ -377,14 +369,15 @@ def number_bills(conn: Connection, *, limit: int) -> int:
 
 
 def find_day_customers(
-    conn: Connection, *, after: int, day: date, day_end: datetime, limit: int
-) -> list[int]:
-    """Return daily customers whose service day is to be charged and is not."""
-    rows = conn.execute(
+    conn: Connection, *, day: date, day_end: datetime, chunk: int
+) -> Iterator[list[int]]:
+    """Yield daily customers whose service day is to be charged and is not, by id."""
+    return _in_chunks(
+        conn,
         _QUERIES["find_day_customers"],
-        {"after": after, "day": day, "day_end": day_end, "limit": limit},
-    ).fetchall()
-    return [row[0] for row in rows]
+        {"day": day, "day_end": day_end},
+        chunk,
+    )
 
 
 def read_day_facts(
@@ -412,6 +405,18 @@ def insert_service_days(
             "entry_id": array(entry_ids),
         },
     )
+
+
+def _in_chunks(
+    conn: Connection, query: LiteralString, values: dict[str, object], chunk: int
+) -> Iterator[list[int]]:
+    # The server finds all of them once and keeps them over the chunks' commits. To
+    # look anew after each chunk costs the square of the customers: the planner likes
+    # to read all that are left and sort them.
+    with conn.cursor("customers", withhold=True) as cursor:
+        cursor.execute(query, values)
+        while found := cursor.fetchmany(chunk):
+            yield [row[0] for row in found]
 
 
 def _columns(

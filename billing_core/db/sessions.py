@@ -61,6 +61,21 @@ def lock_wallets(conn: Connection, customer_ids: Iterable[int]) -> dict[int, Wal
     return {row[0]: Wallet(*row[1:]) for row in rows}
 
 
+def lock_wallets_only(conn: Connection, customer_ids: Iterable[int]) -> None:
+    """Lock these customers' wallets, where few of many will be looked into."""
+    conn.execute(_QUERIES["lock_wallets"], {"customer_ids": array(customer_ids)})
+
+
+def read_wallets_with_money(
+    conn: Connection, customer_ids: Iterable[int]
+) -> dict[int, Wallet]:
+    """Return those of these locked wallets that have money that no session holds."""
+    rows = conn.execute(
+        _QUERIES["read_wallets_with_money"], {"customer_ids": array(customer_ids)}
+    ).fetchall()
+    return {row[0]: Wallet(*row[1:]) for row in rows}
+
+
 def read_running(
     conn: Connection, customer_ids: Iterable[int]
 ) -> list[tuple[AcctSession, Decimal | None]]:

@@ -16,7 +16,7 @@ from billing_core.bills import (
 from billing_core.cycles import local_midnight, payment_dates
 from billing_core.db import billing as db
 from billing_core.db.connect import Connection, in_transaction
-from billing_core.db.sessions import lock_wallets
+from billing_core.db.sessions import lock_wallets_only, read_wallets_with_money
 from billing_core.errors import BillingError
 from billing_core.service_days import service_date
 from billing_core.services.issuing import issue_bills
@@ -76,13 +76,10 @@ def run_cycles(
         raise FutureRunError(as_of, now)
     run_id = db.start_run(conn, "cycles", as_of=as_of, now=now, note=actor)
     result = RunResult(run_id)
-    after = 0
-    while True:
-        found = db.find_cycle_customers(
-            conn, after=after, as_of=as_of, profile_id=profile_id, limit=chunk
-        )
-        if not found:
-            break
+    customers = db.find_cycle_customers(
+        conn, as_of=as_of, profile_id=profile_id, chunk=chunk
+    )
+    for found in customers:
 
         def work(found: list[int] = found) -> _Chunk:
             done = _bill_chunk(
@@ -101,7 +98,6 @@ def run_cycles(
         done = in_transaction(conn, work)
         result.billed += done.billed
         result.parked += done.parked
-        after = found[-1]
         if progress is not None:
             progress(len(found))
     db.finish_run(conn, run_id, now)
@@ -118,18 +114,16 @@ def preview_cycles(
 ) -> RunResult:
     """Return the bills that a run would issue, up to a number; writes nothing."""
     result = RunResult(None)
-    after = 0
-    while len(result.drafts) < limit:
-        found = db.find_cycle_customers(
-            conn, after=after, as_of=as_of, profile_id=profile_id, limit=_CHUNK
-        )
-        if not found:
-            break
+    customers = db.find_cycle_customers(
+        conn, as_of=as_of, profile_id=profile_id, chunk=_CHUNK
+    )
+    for found in customers:
         drafts, parked = _draft(conn, found, as_of=as_of, now=as_of, zone=zone)
         result.drafts += drafts
         result.billed += len(drafts)
         result.parked += len(parked)
-        after = found[-1]
+        if len(result.drafts) >= limit:
+            break
     return result
 
 
@@ -169,7 +163,7 @@ def _bill_chunk(
     actor: str,
     by_hand: bool = False,
 ) -> _Chunk:
-    wallets = lock_wallets(conn, customer_ids)
+    lock_wallets_only(conn, customer_ids)
     drafts, parked = _draft(
         conn, customer_ids, as_of=as_of, now=now, zone=zone, by_hand=by_hand
     )
@@ -178,7 +172,8 @@ def _bill_chunk(
     if drafts:
         issue_bills(conn, drafts, now=now, actor=actor)
         billed = {draft.customer_id for draft in drafts}
-        settle_from_wallets(conn, {c: wallets[c] for c in billed}, now=now, actor=actor)
+        wallets = read_wallets_with_money(conn, billed)
+        settle_from_wallets(conn, wallets, now=now, actor=actor)
     return _Chunk(len(drafts), len(parked), drafts)
 
 

@@ -30,18 +30,20 @@ def issue_bills(
             key = f"bill:{draft.kind}:{draft.subject}"
             entries.append(db.EntryRow(draft.customer_id, entry_id, "bill", key))
             postings += _postings(draft, entry_id)
-    db.insert_bills(conn, bills, lines, now)
-    if entries:
-        db.insert_entries(conn, entries, postings, now=now, actor=actor)
-        db.add_due(conn, [(draft.customer_id, draft.gross) for draft in drafts])
     # The last draft of a customer tells up to where he is billed.
     until = {
         draft.customer_id: draft.billed_until
         for draft in drafts
         if draft.billed_until is not None
     }
-    if until:
-        db.advance_customers(conn, until.items())
+    # Nobody waits for an answer: the next statement is made while this one is done.
+    with conn.pipeline():
+        db.insert_bills(conn, bills, lines, now)
+        if entries:
+            db.insert_entries(conn, entries, postings, now=now, actor=actor)
+            db.add_due(conn, [(draft.customer_id, draft.gross) for draft in drafts])
+        if until:
+            db.advance_customers(conn, until.items())
     return numbers
 
 

@@ -54,13 +54,7 @@ def run_service_days(
     _, day_end = day_bounds(day, zone)
     run_id = db.start_run(conn, "service_days", as_of=now, now=now, note=actor)
     result = RunResult(run_id)
-    after = 0
-    while True:
-        found = db.find_day_customers(
-            conn, after=after, day=day, day_end=day_end, limit=chunk
-        )
-        if not found:
-            break
+    for found in db.find_day_customers(conn, day=day, day_end=day_end, chunk=chunk):
 
         def work(found: list[int] = found) -> int:
             wallets = lock_wallets(conn, found)
@@ -86,7 +80,6 @@ def run_service_days(
             return len(done.charged)
 
         result.billed += in_transaction(conn, work)
-        after = found[-1]
         if progress is not None:
             progress(len(found))
     db.finish_run(conn, run_id, now)
@@ -173,9 +166,10 @@ def _write(
             for line_no, (account, amount) in enumerate(legs, 1)
             if amount
         ]
-    db.insert_entries(conn, entries, postings, now=now, actor=actor)
-    db.insert_bills(conn, bills, lines, now)
-    db.insert_service_days(conn, day, bills, [entry_id for _, entry_id in ids])
+    with conn.pipeline():
+        db.insert_entries(conn, entries, postings, now=now, actor=actor)
+        db.insert_bills(conn, bills, lines, now)
+        db.insert_service_days(conn, day, bills, [entry_id for _, entry_id in ids])
 
 
 def _line(one: _DayDue, bill_id: int) -> db.LineRow:

@@ -1,12 +1,11 @@
 -- find_cycle_customers --
--- Monthly customers after a customer id for whom a period may have come due.
+-- Monthly customers for whom a period may have come due.
 SELECT c.customer_id
   FROM customer c
   JOIN package p ON p.package_id = c.package_id AND p.billing = 'monthly'
- WHERE c.customer_id > %(after)s AND c.parked_reason IS NULL
-   AND (c.billed_until IS NULL OR c.billed_until <= %(as_of)s)
+ WHERE c.parked_reason IS NULL AND (c.billed_until IS NULL OR c.billed_until <= %(as_of)s)
    AND (%(profile_id)s::bigint IS NULL OR c.profile_id = %(profile_id)s)
- ORDER BY c.customer_id LIMIT %(limit)s
+ ORDER BY c.customer_id
 
 -- read_cycle_facts --
 -- What a cycle bill of these customers is drafted from. Read after their wallets are
@@ -47,13 +46,11 @@ SELECT v.vat_profile_id, v.name, v.inclusive, v.registration_number,
 
 -- next_bill_ids --
 -- Ids for bills and their entries.
-SELECT nextval(pg_get_serial_sequence('bill', 'bill_id')),
-       nextval(pg_get_serial_sequence('ledger_entry', 'entry_id'))
-  FROM generate_series(1, %(count)s)
+SELECT nextval('bill_bill_id_seq'), nextval('ledger_entry_entry_id_seq') FROM generate_series(1, %(count)s)
 
 -- next_entry_ids --
 -- Ids for ledger entries.
-SELECT nextval(pg_get_serial_sequence('ledger_entry', 'entry_id')) FROM generate_series(1, %(count)s)
+SELECT nextval('ledger_entry_entry_id_seq') FROM generate_series(1, %(count)s)
 
 -- take_numbers --
 -- The next numbers of a series; the lock is held until the bills that bear them commit.
@@ -61,26 +58,24 @@ UPDATE bill_series SET next_number = next_number + %(count)s WHERE series = %(se
 RETURNING next_number - %(count)s
 
 -- insert_bills --
--- Bills of a batch.
-INSERT INTO bill (customer_id, bill_id, kind, period_start, period_end, issued_at, net, vat, gross, paid, status,
-                  subject, number, due_at, suspend_at, package_id, profile_id)
-SELECT customer_id, bill_id, kind, period_start, period_end, %(now)s, net, vat, gross,
-       CASE WHEN is_paid THEN gross ELSE 0 END, CASE WHEN is_paid OR gross = 0 THEN 'paid' ELSE 'unpaid' END,
-       subject, number, due_at, suspend_at, package_id, profile_id
-  FROM unnest(%(customer_id)s::bigint[], %(bill_id)s::bigint[], %(kind)s::text[],
-              %(period_start)s::timestamptz[], %(period_end)s::timestamptz[], %(net)s::numeric[],
-              %(vat)s::numeric[], %(gross)s::numeric[], %(is_paid)s::boolean[], %(subject)s::text[],
-              %(number)s::text[], %(due_at)s::timestamptz[], %(suspend_at)s::timestamptz[],
-              %(package_id)s::bigint[], %(profile_id)s::bigint[])
-       AS b (customer_id, bill_id, kind, period_start, period_end, net, vat, gross, is_paid, subject, number,
-             due_at, suspend_at, package_id, profile_id)
-
--- insert_bill_numbers --
--- The way from each number to its bill.
+-- Bills of a batch, and the way from each number to its bill.
+WITH issued AS (
+    INSERT INTO bill (customer_id, bill_id, kind, period_start, period_end, issued_at, net, vat, gross, paid, status,
+                      subject, number, due_at, suspend_at, package_id, profile_id)
+    SELECT customer_id, bill_id, kind, period_start, period_end, %(now)s, net, vat, gross,
+           CASE WHEN is_paid THEN gross ELSE 0 END, CASE WHEN is_paid OR gross = 0 THEN 'paid' ELSE 'unpaid' END,
+           subject, number, due_at, suspend_at, package_id, profile_id
+      FROM unnest(%(customer_id)s::bigint[], %(bill_id)s::bigint[], %(kind)s::text[],
+                  %(period_start)s::timestamptz[], %(period_end)s::timestamptz[], %(net)s::numeric[],
+                  %(vat)s::numeric[], %(gross)s::numeric[], %(is_paid)s::boolean[], %(subject)s::text[],
+                  %(number)s::text[], %(due_at)s::timestamptz[], %(suspend_at)s::timestamptz[],
+                  %(package_id)s::bigint[], %(profile_id)s::bigint[])
+           AS b (customer_id, bill_id, kind, period_start, period_end, net, vat, gross, is_paid, subject, number,
+                 due_at, suspend_at, package_id, profile_id)
+    RETURNING number, customer_id, bill_id
+)
 INSERT INTO bill_number (number, customer_id, bill_id)
-SELECT number, customer_id, bill_id
-  FROM unnest(%(number)s::text[], %(customer_id)s::bigint[], %(bill_id)s::bigint[])
-       AS b (number, customer_id, bill_id)
+SELECT number, customer_id, bill_id FROM issued WHERE number IS NOT NULL
 
 -- insert_bill_lines --
 -- Lines of the bills of a batch.
@@ -197,17 +192,17 @@ WITH due AS (
 INSERT INTO bill_number (number, customer_id, bill_id) SELECT number, customer_id, bill_id FROM numbered
 
 -- find_day_customers --
--- Daily customers after a customer id who have this service day not charged and are charged
--- for every day; those of the variant that pays only days used pay at their login.
+-- Daily customers who have this service day not charged and are charged for every day;
+-- those of the variant that pays only days used pay at their login.
 SELECT c.customer_id
   FROM customer c
   JOIN package p ON p.package_id = c.package_id AND p.billing = 'daily'
   LEFT JOIN billing_profile f ON f.profile_id = c.profile_id
- WHERE c.customer_id > %(after)s AND c.status = 'active' AND c.paused_at IS NULL AND c.parked_reason IS NULL
+ WHERE c.status = 'active' AND c.paused_at IS NULL AND c.parked_reason IS NULL
    AND c.activated_at < %(day_end)s
    AND (f.profile_id IS NULL OR (f.billing_type = 'daily' AND f.daily_charge = 'every_day' AND f.auto_bill))
    AND NOT EXISTS (SELECT FROM service_day d WHERE d.customer_id = c.customer_id AND d.service_date = %(day)s)
- ORDER BY c.customer_id LIMIT %(limit)s
+ ORDER BY c.customer_id
 
 -- read_day_facts --
 -- Of these customers under lock: still of these statuses, and the day still not charged.

@@ -10,6 +10,12 @@ SELECT w.customer_id, w.posted, w.reserved, w.credit_limit, c.suspend_reason, c.
   FROM wallet w JOIN customer c ON c.customer_id = w.customer_id
  WHERE w.customer_id = ANY (%(customer_ids)s)
 
+-- read_wallets_with_money --
+-- Of locked wallets, those with money that no session holds.
+SELECT w.customer_id, w.posted, w.reserved, w.credit_limit, c.suspend_reason, c.sessions_allowed
+  FROM wallet w JOIN customer c ON c.customer_id = w.customer_id
+ WHERE w.customer_id = ANY (%(customer_ids)s) AND w.posted > w.reserved
+
 -- read_running --
 -- Every running session of these customers, with what it holds.
 SELECT s.customer_id, s.session_id, s.nas_id, s.package_id, s.subscription_id, s.state, s.acct_session_id,
