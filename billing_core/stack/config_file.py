@@ -18,6 +18,12 @@ zone = "{zone}"
 web_host = "127.0.0.1"
 # DEBUG, INFO, WARNING or ERROR
 log_level = "INFO"
+
+# Messages to customers: docs/operators/messages.md has all of it. Nothing is told until
+# one of these is set.
+# smtp_url_file = "secrets/smtp_url"
+# mail_from = "Example Net <billing@example.net>"
+# sms_url_file = "secrets/sms_url"
 """
 
 
