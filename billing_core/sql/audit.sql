@@ -191,10 +191,16 @@ SELECT b.customer_id, 'bill ' || b.bill_id || ' (' || b.status || ') is ' || b.g
  LIMIT %(limit)s
 
 -- cycles_that_overlap --
--- Cycle bills of one customer for the same time.
+-- Cycle bills of one customer for the same time, less what was given back of it.
+WITH cycle AS (
+    SELECT b.customer_id, b.bill_id, b.period_start, coalesce(n.credited_from, b.period_end) AS period_end
+      FROM bill b
+      LEFT JOIN (SELECT customer_id, bill_id, min(credited_from) AS credited_from FROM credit_note GROUP BY 1, 2) n
+        ON n.customer_id = b.customer_id AND n.bill_id = b.bill_id
+     WHERE b.kind = 'cycle' AND b.status <> 'void'
+)
 SELECT a.customer_id, 'bills ' || a.bill_id || ' and ' || b.bill_id || ' are for the same time'
-  FROM bill a
-  JOIN bill b ON b.customer_id = a.customer_id AND b.bill_id > a.bill_id AND b.kind = 'cycle' AND b.status <> 'void'
+  FROM cycle a
+  JOIN cycle b ON b.customer_id = a.customer_id AND b.bill_id > a.bill_id
              AND b.period_start < a.period_end AND a.period_start < b.period_end
- WHERE a.kind = 'cycle' AND a.status <> 'void'
  LIMIT %(limit)s
