@@ -21,7 +21,7 @@ from threading import Event, Thread
 import psycopg
 
 from billing_core.db.queries import load_queries
-from billing_core.decisions import AccessRequest, AccessState, Nas, Package
+from billing_core.decisions import AccessRequest, AccessState, Nas, Package, Suspension
 from billing_core.mac_addresses import normalise_station
 from radius_module.breaker import CircuitBreaker
 from radius_module.libpq import (
@@ -34,7 +34,7 @@ from radius_module.libpq import (
     read_row,
     wait_result,
 )
-from radius_module.rows import nas_of, package_of, state_of
+from radius_module.rows import nas_of, package_of, state_of, suspension_of
 
 # For everything that one login asks: it is answered within 100 ms, come what may. A
 # healthy database needs a tenth of a millisecond.
@@ -81,6 +81,7 @@ _STATEMENTS: dict[str, dict[str, int]] = {
     },
     "load_package": {"package_id": _BIGINT},
     "load_nas": {"nas_id": _BIGINT},
+    "load_suspension": {"customer_id": _BIGINT},
 }
 _NOTHING_KEPT = (None, 0.0)
 # Nobody's login: asked once so that the first one finds a plan.
@@ -175,7 +176,11 @@ class AccessDatabase:
             nas, until = self._nas.get(nas_id, _NOTHING_KEPT)
             if started >= until:
                 nas = self._load_nas(link, nas_id, deadline)
-            return state_of(row, package, nas)
+            state = state_of(row, package, nas)
+            if state.status == "suspended":
+                suspension = self._load_suspension(link, row[1] or b"", deadline)
+                state = state._replace(suspension=suspension)
+            return state
         except psycopg.OperationalError as error:
             raise ConnectionLostError(one_line(str(error))) from error
 
@@ -198,6 +203,13 @@ class AccessDatabase:
         nas = None if row is None else nas_of(row)
         self._nas[nas_id] = nas, time.monotonic() + _KEPT_SECONDS
         return nas
+
+    def _load_suspension(
+        self, link: Link, customer_id: bytes, deadline: float
+    ) -> Suspension | None:
+        link.connection.send_query_prepared(b"load_suspension", [customer_id])
+        row = read_row(link, deadline)
+        return None if row is None else suspension_of(row)
 
     def _await_link(self, deadline: float) -> Link:
         """Wait for a new connection; it goes on being made when this login gives up."""

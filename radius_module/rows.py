@@ -48,7 +48,6 @@ def state_of(row: Row, package: Package, nas: Nas | None) -> AccessState:
         day_is_charged,
         running,
         session_id,
-        suspension,
     ) = row
     if (
         customer_id is None
@@ -81,7 +80,6 @@ def state_of(row: Row, package: Package, nas: Nas | None) -> AccessState:
         day_is_charged == b"t",
         () if running is None or running == b"{}" else _running(running),
         int(session_id),
-        None if suspension is None else _suspension(suspension),
     )
 
 
@@ -116,6 +114,12 @@ def package_of(row: Row) -> Package:
     )
 
 
+def suspension_of(row: Row) -> Suspension:
+    """Read a row of load_suspension: why, state, and a name that may have spaces."""
+    reason, state, *target = (row[0] or b"").decode().split(" ", 2)
+    return Suspension(reason, state, target[0] if target else None)
+
+
 def nas_of(row: Row) -> Nas:
     """Read a row of load_nas."""
     vendor, interim_interval_seconds = row
@@ -139,12 +143,6 @@ def _tariff(
         vat_percent=vat_percent,
         vat_inclusive=vat_inclusive,
     )
-
-
-def _suspension(words: bytes) -> Suspension:
-    """Read why, state and target; the target is a name and may have spaces."""
-    reason, state, *target = words.decode().split(" ", 2)
-    return Suspension(reason, state, target[0] if target else None)
 
 
 def _running(array: bytes) -> tuple[RunningSession, ...]:

@@ -23,13 +23,7 @@ SELECT c.package_id, c.customer_id, c.status, c.password_sealed, c.framed_ip, c.
                                          AND v.state = 'open'), 0.00))
              FROM acct_session x
             WHERE x.customer_id = l.customer_id AND x.ended_at IS NULL) AS running,
-       nextval('acct_session_id') AS session_id,
-       -- Of a suspended customer: why, and what his profile gives him then.
-       CASE WHEN c.status = 'suspended' THEN (
-           SELECT concat_ws(' ', c.suspend_reason, coalesce(f.suspended_state, 'reject'),
-                            coalesce(f.suspended_pool, f.suspended_address_list))
-             FROM (VALUES (c.profile_id)) AS on_profile (profile_id)
-             LEFT JOIN billing_profile f ON f.profile_id = on_profile.profile_id) END AS suspension
+       nextval('acct_session_id') AS session_id
   FROM login l
   JOIN customer c ON c.customer_id = l.customer_id
   JOIN wallet w ON w.customer_id = l.customer_id
@@ -48,3 +42,11 @@ SELECT p.package_id, p.billing, p.sessions_allowed, p.validity_seconds,
 -- load_nas --
 -- What a login must know of a NAS. %(nas_id)s.
 SELECT n.vendor, n.interim_interval_seconds FROM nas n WHERE n.nas_id = %(nas_id)s
+
+-- load_suspension --
+-- Of a suspended customer: why, and what his billing profile gives him then. Asked apart,
+-- so that other logins do not pay for it. %(customer_id)s.
+SELECT concat_ws(' ', c.suspend_reason, coalesce(f.suspended_state, 'reject'),
+                 coalesce(f.suspended_pool, f.suspended_address_list))
+  FROM customer c LEFT JOIN billing_profile f ON f.profile_id = c.profile_id
+ WHERE c.customer_id = %(customer_id)s
