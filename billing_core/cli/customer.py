@@ -186,7 +186,7 @@ def _facts(desk: Desk, username: str) -> dict[str, Any]:
             "available": found.available,
             "credit_limit": found.credit_limit,
         },
-        "due": ledger_db.sum_due(desk.conn, customer_id),
+        "due": found.due,
         "package": found.package,
         "kind": found.kind,
         "profile": found.profile,

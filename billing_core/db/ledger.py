@@ -11,7 +11,7 @@ from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
 from billing_core.errors import BillingError
 from billing_core.ledger import LedgerEntry, Posting
-from billing_core.money import ZERO, VatSplit
+from billing_core.money import VatSplit
 
 _QUERIES = load_queries("ledger")
 
@@ -233,9 +233,3 @@ def list_bill_lines(
             _QUERIES["list_bill_lines"],
             {"customer_id": customer_id, "bill_ids": list(bill_ids)},
         ).fetchall()
-
-
-def sum_due(conn: Connection, customer_id: int) -> Decimal:
-    """Return what a customer still owes on bills."""
-    row = conn.execute(_QUERIES["sum_due"], {"customer_id": customer_id}).fetchone()
-    return ZERO if row is None else row[0]

@@ -65,8 +65,3 @@ SELECT bill_id, number, kind, period_start, period_end, issued_at, due_at, net, 
 SELECT bill_id, line_no, description, quantity, unit, net, vat_percent, vat, gross
   FROM bill_line WHERE customer_id = %(customer_id)s AND bill_id = ANY (%(bill_ids)s)
  ORDER BY bill_id, line_no
-
--- sum_due --
--- What a customer still owes on bills.
-SELECT coalesce(sum(gross - paid), 0) FROM bill
- WHERE customer_id = %(customer_id)s AND status IN ('unpaid', 'partial')
