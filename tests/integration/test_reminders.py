@@ -2,15 +2,18 @@
 
 # ruff: noqa: RUF001 - Bangla digits are meant.
 
-from datetime import datetime, timedelta
+import threading
+import time
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import psycopg
 
-from billing_core.db.connect import Connection
+from billing_core.db.connect import Connection, connect
 from billing_core.db.messages import set_contact, write_policy
 from billing_core.reminders import CHANNELS, ReminderPolicy
+from billing_core.service_days import DayPrice, day_charge
 from billing_core.services import suspension
 from billing_core.services.purchases import buy_package
 from billing_core.services.reminders import queue_reminders
@@ -159,6 +162,17 @@ def test_a_way_that_is_set_up_later_tells_no_old_news(conn: Connection) -> None:
     assert told(conn) == [("bill_issued", "sms")]
 
 
+def test_a_way_that_is_set_up_later_tells_what_is_still_news(conn: Connection) -> None:
+    tell_by(conn, "sms")
+    an_owing_customer(conn)
+    queue_reminders(conn, JOINED + TEN)
+
+    tell_by(conn, *CHANNELS)
+    queue_reminders(conn, JOINED + TEN + timedelta(hours=1))
+
+    assert told(conn) == [("bill_issued", "sms"), ("bill_issued", "mail")]
+
+
 def test_two_at_once_tell_each_thing_once(conn: Connection, database_url: str) -> None:
     tell_by(conn, *CHANNELS)
     for _ in range(5):
@@ -169,8 +183,40 @@ def test_two_at_once_tell_each_thing_once(conn: Connection, database_url: str) -
 
     results = at_once(database_url, [work] * 4)
 
-    assert sum(result for result in results if isinstance(result, int)) == 10
+    assert [result for result in results if not isinstance(result, int)] == []
+    assert sum(results) == 10  # type: ignore[arg-type]
     assert len(told(conn)) == 10
+
+
+def test_who_comes_second_waits_and_tells_nothing_more(
+    conn: Connection, database_url: str
+) -> None:
+    tell_by(conn, *CHANNELS)
+    an_owing_customer(conn)
+    results: list[int] = []
+
+    def second() -> None:
+        with connect(database_url, application="second") as own:
+            results.append(queue_reminders(own, JOINED + TEN))
+
+    waiting = threading.Thread(target=second)
+    blocked = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE application_name = 'khata-second' AND wait_event_type = 'Lock'"
+    )
+    with (
+        connect(database_url, application="first") as first,
+        first.transaction(),
+    ):
+        assert queue_reminders(first, JOINED + TEN) == 2
+        waiting.start()
+        while rows(conn, blocked) != [(1,)]:
+            assert waiting.is_alive()
+            time.sleep(0.01)
+    waiting.join()
+
+    assert results == [0]
+    assert len(told(conn)) == 2
 
 
 def test_who_paid_at_once_is_told_of_the_bill_and_thanked(conn: Connection) -> None:
@@ -244,6 +290,29 @@ def test_a_daily_customer_is_told_on_the_day_before_he_cannot_pay(
     assert body.startswith("Your balance is BDT 5.00. The next day costs BDT 10.00")
 
 
+def test_the_day_that_is_told_of_costs_what_that_day_costs(conn: Connection) -> None:
+    tell_by(conn, "sms")
+    # 33.33, 33.34 and 33.33 in turn.
+    package = a_daily_package(conn, price=Decimal(100), validity_seconds=3 * 86400)
+    reach(conn, a_customer(conn, package))
+    price = DayPrice(Decimal(100), 3)
+    expected = []
+
+    for day in range(3):
+        queue_reminders(conn, JOINED + day * DAY + TEN)
+        tomorrow = date(2026, 1, 2) + day * DAY
+        expected.append(
+            f"Your balance is BDT 0.00. The next day costs BDT"
+            f" {day_charge(price, tomorrow).gross}: please recharge today to stay"
+            " connected."
+        )
+
+    assert len(set(expected)) == 2
+    assert [
+        body for (body,) in rows(conn, "SELECT body FROM message ORDER BY subject")
+    ] == expected
+
+
 def test_a_hotspot_wallet_is_low_once_for_each_top_up(conn: Connection) -> None:
     tell_by(conn, "sms", balance_low=Decimal(20))
     customer_id = reach(conn, a_customer(conn, a_package(conn)))
@@ -257,7 +326,15 @@ def test_a_hotspot_wallet_is_low_once_for_each_top_up(conn: Connection) -> None:
         queue_reminders(conn, now)
 
     assert told(conn) == [("balance_low", "sms")] * 2
-    assert queue_reminders(conn, JOINED + 60 * DAY + TEN) == 0
+
+
+def test_a_wallet_that_nobody_used_for_long_is_left_alone(conn: Connection) -> None:
+    tell_by(conn, "sms", balance_low=Decimal(20))
+    customer_id = reach(conn, a_customer(conn, a_package(conn)))
+    pay(conn, customer_id, "15", JOINED)
+
+    assert queue_reminders(conn, JOINED + 31 * DAY + TEN) == 0
+    assert queue_reminders(conn, JOINED + 29 * DAY + TEN) == 1
 
 
 def test_a_package_is_told_of_when_its_data_and_its_time_run_short(
