@@ -147,6 +147,8 @@ def pause(
         customers_db.log_customer_event(
             conn, customer_id, at=now, actor=actor, what="paused", note=note
         )
+        news = [(customer_id, SuspendReason.PAUSED.value)]
+        queue_service_news(conn, Event.SUSPENDED, news, now=now)
         return result.disconnects
 
     return in_transaction(conn, work)
@@ -169,6 +171,8 @@ def resume(
         customers_db.log_customer_event(
             conn, customer_id, at=now, actor=actor, what="resumed", note=note
         )
+        news = [(customer_id, SuspendReason.PAUSED.value)]
+        queue_service_news(conn, Event.RESTORED, news, now=now)
         review_service(conn, [customer_id], now=now, actor=actor)
 
     in_transaction(conn, work)

@@ -268,6 +268,19 @@ def test_a_suspension_says_why_and_what_to_do(conn: Connection) -> None:
     ]
 
 
+def test_a_pause_and_its_end_are_told(conn: Connection) -> None:
+    tell_by(conn, "sms")
+    username = username_of(conn, an_owing_customer(conn))
+
+    suspension.pause(conn, username, note="", actor="test", now=JOINED + DAY)
+    suspension.resume(conn, username, note="", actor="test", now=JOINED + 2 * DAY)
+
+    assert told(conn) == [("suspended", "sms"), ("restored", "sms")]
+    assert bodies(conn, "suspended") == [
+        "Your Internet connection is paused. Please call us when you want it back."
+    ]
+
+
 def test_a_daily_customer_is_told_on_the_day_before_he_cannot_pay(
     conn: Connection,
 ) -> None:
