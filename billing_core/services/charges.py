@@ -130,10 +130,16 @@ def bill_again(
         if isinstance(drafts, Parked):
             why = PARKED_REASONS[drafts.reason]
             raise CorrectionError(f"Bill {bill.name} cannot be billed again: {why}.")
-        same = [draft for draft in drafts if draft.subject == start]
+        # Another profile since may have other cycles: those are billed by themselves.
+        same = [
+            draft
+            for draft in drafts
+            if draft.subject == start and draft.period_end <= bill.period_end
+        ]
         if not same or facts.profile is None:
             raise CorrectionError(
-                f"Nothing is to be billed for the period of bill {bill.name}."
+                f"On the profile that {bill.username} is on now, nothing is to be"
+                f" billed for the period of bill {bill.name}."
             )
         dates = payment_dates(now, facts.profile.schedule, zone)
         (draft,) = not_due_before(same, {facts.profile.profile_id: dates})

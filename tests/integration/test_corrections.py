@@ -230,6 +230,20 @@ def test_the_period_of_a_void_bill_is_billed_again_by_a_person_once(
     assert due(conn, customer_id) == 1000
 
 
+def test_a_period_of_other_cycles_is_not_billed_again(conn: Connection) -> None:
+    customer_id = a_monthly_customer(
+        conn, joined=dhaka(2026, 1, 10, 12), bill_trigger="day", bill_day=20
+    )
+    run(conn, dhaka(2026, 1, 25))
+    bill = number(conn, customer_id)
+    void(conn, bill)
+    conn.execute("UPDATE billing_profile SET bill_trigger = 'first', bill_day = NULL")
+
+    # It would reach to the first of February, over the cycle from the 20th.
+    with pytest.raises(CorrectionError, match="nothing is to be billed"):
+        bill_again(conn, bill, actor="nila", now=dhaka(2026, 1, 25), zone=DHAKA)
+
+
 def test_what_was_paused_is_not_billed_again_either(conn: Connection) -> None:
     customer_id = billed(conn)
     name = username_of(conn, customer_id)
