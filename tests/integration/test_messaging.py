@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,9 +13,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from billing_core.channels import Outcome, read_mail_server, read_sms_gateway
-from billing_core.db.connect import Connection
-from billing_core.db.messages import Claimed, claim_messages
-from billing_core.reminders import CHANNELS
+from billing_core.db.connect import Connection, connect
+from billing_core.db.messages import Claimed, claim_messages, read_policy
+from billing_core.reminders import CHANNELS, ReminderPolicy
+from billing_core.scheduler import _serve as serve
 from billing_core.services import suspension
 from billing_core.services.messages import note_outcome
 from billing_core.services.reminders import queue_reminders
@@ -143,12 +145,10 @@ def test_what_lost_its_point_is_not_sent(conn: Connection) -> None:
     ]
 
 
-@contextmanager
-def a_worker(
+def settings_for(
     database_url: str, box: Mailbox, phones: Phones, var: Path
-) -> Iterator[None]:
-    stop = threading.Event()
-    settings = Settings(
+) -> Settings:
+    return Settings(
         database_url=database_url,
         secret_key=KEY,
         currency="BDT",
@@ -168,7 +168,16 @@ def a_worker(
             expect_status="200",
             expect_text="SENT",
         ),
+        reminders=ReminderPolicy(channels=CHANNELS, balance_low=Decimal(20)),
     )
+
+
+@contextmanager
+def a_worker(
+    database_url: str, box: Mailbox, phones: Phones, var: Path
+) -> Iterator[None]:
+    stop = threading.Event()
+    settings = settings_for(database_url, box, phones, var)
     loops = [
         threading.Thread(target=loop, args=(settings, stop))
         for loop in (run_mail, run_sms)
@@ -260,3 +269,22 @@ def test_a_worker_that_is_told_to_stop_notes_what_is_on_its_way(
         threading.Timer(0.3, phones.may_answer.set).start()
 
     assert states(conn) == [("sent", 1, None)]
+
+
+def test_who_leads_the_scheduler_says_what_is_told(
+    conn: Connection, database_url: str, tmp_path: Path
+) -> None:
+    settings = settings_for(database_url, Mailbox(port=9), Phones(port=9), tmp_path)
+    stop = threading.Event()
+
+    def lead() -> None:
+        with connect(database_url, application="scheduler") as own:
+            serve(own, settings, stop)
+
+    leader = threading.Thread(target=lead)
+    leader.start()
+    try:
+        wait_until(lambda: read_policy(conn)[0] == settings.reminders)
+    finally:
+        stop.set()
+        leader.join()
