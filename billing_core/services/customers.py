@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from billing_core.cycles import minute_of
 from billing_core.db import customers as db
+from billing_core.db import suspension as suspension_db
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.packages import find_package
 from billing_core.db.profiles import find_profile
@@ -162,6 +163,7 @@ def suspend(
         status = "disabled" if disable else "suspended"
         if not db.set_status(conn, customer_id, status, SUSPENDED_BY_OPERATOR):
             raise db.CustomerError(username, f"is {status} already")
+        suspension_db.open_stretches(conn, [customer_id], reason=status, now=now)
         batch.wallets[customer_id].suspend_reason = SUSPENDED_BY_OPERATOR
         for session in batch.running[customer_id]:
             batch.touch(session)
@@ -183,7 +185,7 @@ def suspend(
 def activate(
     conn: Connection, username: str, *, note: str, actor: str, now: datetime
 ) -> None:
-    """Restore a suspended or disabled customer.
+    """Restore a suspended, paused or disabled customer; he is billed from now on.
 
     His next login is accepted again, and a Disconnect that has not left is called off.
     """
@@ -193,6 +195,8 @@ def activate(
         load_batch(conn, [customer_id])
         if not db.set_status(conn, customer_id, "active", None):
             raise db.CustomerError(username, "is active already")
+        suspension_db.set_paused(conn, customer_id, None)
+        suspension_db.end_stretches(conn, [customer_id], now=now)
         extend_running(conn, customer_id, now, standing=[PACKAGE_CHANGED])
         db.log_customer_event(
             conn, customer_id, at=now, actor=actor, what="activated", note=note
