@@ -21,7 +21,10 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[stack.Postgres]:
     """A private PostgreSQL cluster, ended with the run."""
-    with stack.scratch_var() as var, stack.start_postgres_only(var) as running:
+    with (
+        stack.scratch_var() as var,
+        stack.start_postgres_only(var, durable=False) as running,
+    ):
         yield running
 
 

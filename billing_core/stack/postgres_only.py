@@ -83,7 +83,15 @@ class Postgres:
         self.stop()
 
 
-def start_postgres_only(var: Path) -> Postgres:
+# For who throws the data away with the test: nothing waits for the disk.
+_NOT_DURABLE = """\
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+"""
+
+
+def start_postgres_only(var: Path, *, durable: bool = True) -> Postgres:
     """Make and start a PostgreSQL under a var directory, on a free port.
 
     The database is empty; its role may make databases from a template of its own.
@@ -99,6 +107,10 @@ def start_postgres_only(var: Path) -> Postgres:
     password = server_secret(layout, "database_password", server)
     clusters.initialise(cluster, fast=True)
     clusters.configure(cluster)
+    if not durable:
+        local = layout.postgres / "local.conf"
+        local.write_text(_NOT_DURABLE, encoding="ascii")
+        local.chmod(0o644)
     postgres = Postgres(cluster, password)
     postgres.start()
     clusters.make_database(cluster, password, may_create=True)
