@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from billing_core.cycles import (
@@ -324,7 +325,8 @@ def _draft_monthly(
         if left_out or vat is None or terms.period.start != terms.period.cycle_start:
             draft = _draft_parts(facts, profile, price, terms, as_of, zone)
         else:
-            draft = _draft_whole(facts, profile, price, vat, terms)
+            whole = _whole_cycle(package, profile.profile_id, price, vat, terms)
+            draft = BillDraft(customer_id, *whole)
         if isinstance(draft, Parked):
             return draft
         if draft is not None:
@@ -337,15 +339,17 @@ def _draft_monthly(
     return drafts
 
 
-def _draft_whole(
-    facts: CustomerFacts,
-    profile: CycleProfile,
+# Of a run's bills nearly all are of few whole cycles, each for many customers.
+@lru_cache(maxsize=4096)
+def _whole_cycle(
+    package: CyclePackage,
+    profile_id: int,
     price: Decimal,
     vat: tuple[Decimal, bool],
     terms: PeriodTerms,
-) -> BillDraft:
-    """Draft a whole cycle: what nearly every bill of a run is, so kept short."""
-    package, period = facts.package, terms.period
+) -> tuple[Any, ...]:
+    """Give what a draft for a whole cycle says after its customer."""
+    period = terms.period
     split = split_vat(price, vat[0], inclusive=vat[1])
     line = BillLineDraft(
         f"{package.name}: {terms.text}",
@@ -356,8 +360,8 @@ def _draft_whole(
         split.vat,
         split.gross,
     )
-    return BillDraft(
-        facts.customer_id,
+    draft = BillDraft(
+        0,
         CYCLE,
         terms.subject,
         period.start,
@@ -368,10 +372,11 @@ def _draft_whole(
         terms.due_at,
         terms.suspend_at,
         package.package_id,
-        profile.profile_id,
+        profile_id,
         period.end,
         (line,),
     )
+    return draft[1:]
 
 
 def _draft_parts(

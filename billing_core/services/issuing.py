@@ -19,6 +19,30 @@ def issue_bills(
     """
     ids = db.next_bill_ids(conn, len(drafts))
     numbers = db.take_numbers(conn, "B", len(drafts))
+    # The last draft of a customer tells up to where he is billed.
+    until = {
+        draft.customer_id: draft.billed_until
+        for draft in drafts
+        if draft.billed_until is not None
+    }
+    # Nobody waits for an answer: what follows is made while the server is at work.
+    with conn.pipeline():
+        db.add_due(conn, [(draft.customer_id, draft.gross) for draft in drafts])
+        if until:
+            db.advance_customers(conn, until.items())
+        _insert(conn, drafts, ids, numbers, now=now, actor=actor)
+    return numbers
+
+
+def _insert(
+    conn: Connection,
+    drafts: Sequence[BillDraft],
+    ids: Sequence[tuple[int, int]],
+    numbers: Sequence[str],
+    *,
+    now: datetime,
+    actor: str,
+) -> None:
     bills, lines, entries, postings = [], [], [], []
     for draft, (bill_id, entry_id), number in zip(drafts, ids, numbers, strict=True):
         bills.append(_bill_row(draft, bill_id, number))
@@ -30,21 +54,9 @@ def issue_bills(
             key = f"bill:{draft.kind}:{draft.subject}"
             entries.append(db.EntryRow(draft.customer_id, entry_id, "bill", key))
             postings += _postings(draft, entry_id)
-    # The last draft of a customer tells up to where he is billed.
-    until = {
-        draft.customer_id: draft.billed_until
-        for draft in drafts
-        if draft.billed_until is not None
-    }
-    # Nobody waits for an answer: the next statement is made while this one is done.
-    with conn.pipeline():
-        db.insert_bills(conn, bills, lines, now)
-        if entries:
-            db.insert_entries(conn, entries, postings, now=now, actor=actor)
-            db.add_due(conn, [(draft.customer_id, draft.gross) for draft in drafts])
-        if until:
-            db.advance_customers(conn, until.items())
-    return numbers
+    db.insert_bills(conn, bills, lines, now)
+    if entries:
+        db.insert_entries(conn, entries, postings, now=now, actor=actor)
 
 
 def _bill_row(draft: BillDraft, bill_id: int, number: str) -> db.BillRow:
