@@ -47,7 +47,7 @@ def running_stack(*, known_nas: int, **options: object) -> Iterator[stack.Stack]
 @pytest.fixture(scope="session")
 def radius_stack() -> Iterator[stack.Stack]:
     """One stack for all tests that do not break it."""
-    with running_stack(known_nas=120) as running:
+    with running_stack(known_nas=500) as running:
         yield running
 
 
@@ -61,7 +61,7 @@ def own_stack() -> Iterator[stack.Stack]:
 @pytest.fixture(scope="module")
 def module_stack() -> Iterator[stack.Stack]:
     """A stack that the tests of one module may hurt, if they heal it again."""
-    with running_stack(known_nas=20) as running:
+    with running_stack(known_nas=60) as running:
         yield running
 
 

@@ -161,6 +161,32 @@ def test_everything_killed_at_once(provider: Isp, nas_of: NasOf) -> None:
     stream.check()
 
 
+def test_a_nas_that_was_learned_of_is_heard_again_after_everything_was_killed(
+    provider: Isp, nas_of: NasOf
+) -> None:
+    """FreeRADIUS starts while the database is away and knows no address of its own:
+    the NAS goes on speaking, is not heard, and is when the database is back."""
+    nas = nas_of(provider.stack, is_known=False, retry=Retry(0.5, attempts=120))
+    user = provider.customer(balance="100")
+    session = nas.start_session(nas.login(user, PASSWORD))
+    nas.advance(60)
+    provider.stack.kill("postgres")
+    provider.stack.kill("freeradius")
+    provider.stack.start("freeradius")
+
+    with ThreadPoolExecutor(1) as pool:
+        report = pool.submit(nas.advance, 60)
+        time.sleep(2)  # It is asked for a while, in vain.
+        provider.stack.start("postgres")
+        provider.reconnect()
+        report.result()
+
+    assert all(delivery.acknowledged for delivery in session.deliveries)
+    session.stop()
+    provider.folded()
+    assert provider.posted(user) == Decimal(98)
+
+
 @contextmanager
 def another_worker(isp: Isp) -> Iterator[subprocess.Popen[bytes]]:
     """Start a second worker beside the stack's own."""
