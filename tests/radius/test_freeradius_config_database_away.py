@@ -99,7 +99,7 @@ def test_what_is_acknowledged_while_the_database_is_away_is_recorded_in_order(
     rejecting: stack.Stack,
     nas_of: NasOf,
 ) -> None:
-    nas = nas_of(rejecting, retry=QUICK)
+    nas = nas_of(rejecting, retry=QUICK, is_patient=False)
     with Isp(rejecting) as isp:
         account(nas, "before")
         with away(isp):
@@ -121,7 +121,7 @@ def test_what_is_acknowledged_while_the_database_is_away_is_recorded_in_order(
 def test_freeradius_killed_in_the_middle_of_a_replay_loses_nothing(
     rejecting: stack.Stack, nas_of: NasOf
 ) -> None:
-    nas = nas_of(rejecting, retry=QUICK)
+    nas = nas_of(rejecting, retry=QUICK, is_patient=False)
     with Isp(rejecting) as isp:
         with database_killed(isp):
             for number in range(3000):
@@ -141,7 +141,7 @@ def test_freeradius_killed_in_the_middle_of_a_replay_loses_nothing(
 def test_a_record_that_the_database_refuses_is_parked_and_stops_nobody(
     rejecting: stack.Stack, nas_of: NasOf
 ) -> None:
-    nas = nas_of(rejecting, retry=QUICK)
+    nas = nas_of(rejecting, retry=QUICK, is_patient=False)
     with Isp(rejecting) as isp:
         with database_killed(isp):
             account(nas, "first")
@@ -166,7 +166,7 @@ def test_the_policy_reject_lets_nobody_in_and_says_try_again(
     method: str, rejecting: stack.Stack, nas_of: NasOf
 ) -> None:
     with Isp(rejecting) as isp:
-        nas = nas_of(rejecting)
+        nas = nas_of(rejecting, is_patient=False)
         user = isp.customer(isp.package(billing="free", sessions_allowed=9))
         assert nas.login(user, PASSWORD, method=method).accepted
         with database_killed(isp):
@@ -182,7 +182,7 @@ def test_the_policy_reject_lets_nobody_in_and_says_try_again(
 def test_freeradius_starts_and_records_while_the_database_is_away(
     rejecting: stack.Stack, nas_of: NasOf
 ) -> None:
-    nas = nas_of(rejecting, retry=QUICK)
+    nas = nas_of(rejecting, retry=QUICK, is_patient=False)
     with Isp(rejecting) as isp:
         with database_killed(isp):
             rejecting.stop("freeradius")
@@ -202,7 +202,7 @@ def test_the_policy_last_known_lets_in_who_was_in_and_knows_his_password(
     nas_of: NasOf,
 ) -> None:
     with Isp(remembering) as isp:
-        nas = nas_of(remembering)
+        nas = nas_of(remembering, is_patient=False)
         package = isp.package(billing="free", rate_up_bps=1_000_000, rate_down_bps=1)
         user, newcomer = isp.customer(package), isp.customer(package)
 
@@ -246,7 +246,7 @@ def test_a_refusal_is_not_turned_into_an_accept_by_an_outage(
     remembering: stack.Stack, nas_of: NasOf
 ) -> None:
     with Isp(remembering) as isp:
-        nas = nas_of(remembering)
+        nas = nas_of(remembering, is_patient=False)
         user = isp.customer()
         assert nas.login(user, PASSWORD, mac=MAC).outcome is LoginOutcome.REJECT
         with database_killed(isp):
