@@ -22,6 +22,12 @@ def silent_for_an_hour(isp: Isp, *users: str) -> None:
         )
 
 
+def wait_for_the_next_second(isp: Isp, user: str) -> None:
+    """Event-Timestamp counts whole seconds: what follows must be later than the end."""
+    ended = isp.session(user)["ended_at"].timestamp()
+    assert until(lambda: int(time.time()) > ended)
+
+
 def test_silence_ends_what_no_stop_ended_and_speaking_again_reopens_it(
     isp: Isp, nas_of: NasOf
 ) -> None:
@@ -57,6 +63,7 @@ def test_silence_ends_what_no_stop_ended_and_speaking_again_reopens_it(
     # One that reports was never in question.
     assert cause(reported) is None
 
+    wait_for_the_next_second(isp, speaks)
     nas.advance(60)
     sessions[stops].stop()
     isp.folded()
@@ -162,9 +169,7 @@ def test_a_session_that_goes_on_after_accounting_on_is_reopened(
     )
     assert until(lambda: isp.session(user)["state"] == "ended")
 
-    # Events count in whole seconds: wait for the next one.
-    ended = isp.session(user)["ended_at"].timestamp()
-    assert until(lambda: int(time.time()) > ended + 1)
+    wait_for_the_next_second(isp, user)
     nas.advance(60)
     session.stop()
     isp.folded()
