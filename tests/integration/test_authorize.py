@@ -7,6 +7,7 @@ import tomllib
 import types
 from base64 import b64encode
 from decimal import Decimal
+from pathlib import Path
 from time import sleep
 from typing import Any
 
@@ -89,7 +90,12 @@ class Answer:
 
 
 @pytest.fixture
-def login(conn: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+def login(
+    conn: Connection,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Any:
     """Load the module on this test's database."""
     radiusd = types.ModuleType("radiusd")
     for number, name in enumerate(CODES):
@@ -102,6 +108,8 @@ def login(conn: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("KHATA_SECRET_KEY", b64encode(KEY).decode())
     monkeypatch.setenv("KHATA_CURRENCY", "BDT")
     monkeypatch.setenv("KHATA_ZONE", "Asia/Dhaka")
+    # Or a checkout in which nobody ever said `khata up` has none.
+    monkeypatch.setenv("KHATA_VAR", str(tmp_path))
     sys.modules.pop("radius_module.module", None)
     module = importlib.import_module("radius_module.module")
     LOG.clear()
