@@ -102,6 +102,8 @@ def a_simulated_nas(
     """Switch a NAS on; FreeRADIUS knows it already, or learns of it when it speaks."""
     options.setdefault("flavour", Flavour.PPPOE)
     known = _known.get(on.var) if is_known else None
+    if known == []:
+        raise AssertionError("This stack has no known NAS left: raise its known_nas.")
     address = known.pop() if known else next_address()
     kind = PatientNas if is_patient else SimulatedNas
     nas = kind(

@@ -27,7 +27,7 @@ RECORDED = (
 @pytest.fixture(scope="module")
 def rejecting() -> Iterator[stack.Stack]:
     """A stack with the policy `reject`, which each test leaves healthy."""
-    with running_stack(known_nas=8) as running:
+    with running_stack(known_nas=40) as running:
         yield running
 
 
@@ -35,7 +35,7 @@ def rejecting() -> Iterator[stack.Stack]:
 def remembering() -> Iterator[stack.Stack]:
     """A stack with the policy `last_known`."""
     with running_stack(
-        known_nas=12, database_away="last_known", database_away_minutes=5
+        known_nas=40, database_away="last_known", database_away_minutes=5
     ) as running:
         yield running
 
