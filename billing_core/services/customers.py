@@ -13,9 +13,12 @@ from billing_core.db.profiles import find_profile
 from billing_core.kinds import check_terms, usual_kind
 from billing_core.money import ZERO
 from billing_core.passwords import seal_password
+from billing_core.reminders import Event
 from billing_core.services.extension import PACKAGE_CHANGED, extend_running
 from billing_core.services.prices import check_discount, check_special_price
 from billing_core.services.rating import load_batch, rate_and_write
+from billing_core.services.reminders import queue_service_news
+from billing_core.services.suspension import cut_restricted
 
 SUSPENDED_BY_OPERATOR = "OPERATOR"
 
@@ -164,6 +167,9 @@ def suspend(
         if not db.set_status(conn, customer_id, status, SUSPENDED_BY_OPERATOR):
             raise db.CustomerError(username, f"is {status} already")
         suspension_db.open_stretches(conn, [customer_id], reason=status, now=now)
+        if not disable:
+            news = [(customer_id, SUSPENDED_BY_OPERATOR)]
+            queue_service_news(conn, Event.SUSPENDED, news, now=now)
         batch.wallets[customer_id].suspend_reason = SUSPENDED_BY_OPERATOR
         for session in batch.running[customer_id]:
             batch.touch(session)
@@ -192,9 +198,12 @@ def activate(
 
     def work() -> None:
         customer_id = db.find_customer_id(conn, username)
-        load_batch(conn, [customer_id])
+        batch = load_batch(conn, [customer_id])
         if not db.set_status(conn, customer_id, "active", None):
             raise db.CustomerError(username, "is active already")
+        cut_restricted(conn, batch, [customer_id], now=now)
+        news = [(customer_id, SUSPENDED_BY_OPERATOR)]
+        queue_service_news(conn, Event.RESTORED, news, now=now)
         suspension_db.set_paused(conn, customer_id, None)
         suspension_db.end_stretches(conn, [customer_id], now=now)
         extend_running(conn, customer_id, now, standing=[PACKAGE_CHANGED])

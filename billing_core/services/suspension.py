@@ -8,7 +8,7 @@ from billing_core.db import customers as customers_db
 from billing_core.db import suspension as db
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.reminders import Event
-from billing_core.services.rating import load_batch, rate_and_write
+from billing_core.services.rating import Batch, load_batch, rate_and_write
 from billing_core.services.reminders import queue_service_news
 from billing_core.suspension import (
     Restore,
@@ -89,14 +89,29 @@ def review_service(
         batch.wallets[customer_id].suspend_reason = why
         for session in batch.running[customer_id]:
             batch.touch(session)
-    for customer_id, _ in restored:
+    _make_due(batch, [customer_id for customer_id, _ in restored])
+    result = rate_and_write(conn, batch, now)
+    return ServiceChanges(len(suspended), len(restored), result.disconnects)
+
+
+def cut_restricted(
+    conn: Connection, batch: Batch, customer_ids: Sequence[int], *, now: datetime
+) -> int:
+    """End the restricted sessions of who is restored; returns how many.
+
+    They ran in the suspended pool or list and come back as full ones.
+    """
+    _make_due(batch, customer_ids)
+    return rate_and_write(conn, batch, now).disconnects
+
+
+def _make_due(batch: Batch, restored: Sequence[int]) -> None:
+    for customer_id in restored:
         batch.wallets[customer_id].suspend_reason = None
         for session in batch.running[customer_id]:
             if session.is_restricted:
                 batch.touch(session)
                 batch.due[session.session_id] = RESTORED
-    result = rate_and_write(conn, batch, now)
-    return ServiceChanges(len(suspended), len(restored), result.disconnects)
 
 
 def hold(
@@ -161,7 +176,7 @@ def resume(
 
     def work() -> None:
         customer_id = customers_db.find_customer_id(conn, username)
-        load_batch(conn, [customer_id])
+        batch = load_batch(conn, [customer_id])
         customer = customers_db.read_customer(conn, customer_id)
         if customer.suspend_reason != SuspendReason.PAUSED:
             raise customers_db.CustomerError(username, "is not paused")
@@ -173,6 +188,7 @@ def resume(
         )
         news = [(customer_id, SuspendReason.PAUSED.value)]
         queue_service_news(conn, Event.RESTORED, news, now=now)
+        cut_restricted(conn, batch, [customer_id], now=now)
         review_service(conn, [customer_id], now=now, actor=actor)
 
     in_transaction(conn, work)

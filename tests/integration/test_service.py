@@ -10,6 +10,7 @@ from billing_core.db.customers import CustomerError, read_customer
 from billing_core.db.suspension import list_will_be_suspended
 from billing_core.services import suspension
 from billing_core.services.audit import audit
+from billing_core.services.customers import activate, suspend
 from billing_core.services.wallets import top_up
 from tests.builders import Packets, a_nas, fold, rows, sessions_of, username_of
 from tests.integration.test_billing_run import a_monthly_customer, bills, dhaka, run
@@ -191,3 +192,21 @@ def test_a_restricted_session_is_cut_when_service_comes_back(conn: Connection) -
 
     assert rows(conn, "SELECT reason FROM outbox") == [("RESTORED",)]
     assert sessions_of(conn, customer_id)[0]["disconnect_requested_at"] is not None
+
+
+def test_an_operator_who_activates_ends_the_restricted_session_too(
+    conn: Connection,
+) -> None:
+    customer_id = an_owing_customer(conn)
+    username = username_of(conn, customer_id)
+    suspend(conn, username, note="", actor="test", now=JOINED)
+    p = Packets(username, a_nas(conn), started_at=JOINED)
+    fold(conn, p.start(), now=JOINED)
+    conn.execute("DELETE FROM outbox")
+    conn.execute(
+        "UPDATE acct_session SET is_restricted = true, disconnect_requested_at = NULL"
+    )
+
+    activate(conn, username, note="", actor="test", now=JOINED + timedelta(minutes=1))
+
+    assert rows(conn, "SELECT reason, state FROM outbox") == [("RESTORED", "pending")]

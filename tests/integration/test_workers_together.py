@@ -182,17 +182,25 @@ def test_workers_whose_connections_are_cut_over_and_over_lose_nothing(
     assert audited(conn) == []
 
 
-# No counter holds as many octets: the session cannot be written.
-POISON = {"input_gigawords": 2**32 - 1, "output_gigawords": 2**32 - 1}
+# What no packet can do any more, as far as we know: make the database refuse it.
+POISON = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'poison';
+END $$;
+CREATE TRIGGER poison BEFORE INSERT ON acct_event
+    FOR EACH ROW WHEN (NEW.session_seconds = 90) EXECUTE FUNCTION refuse();
+"""
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_packet_that_breaks_the_fold_is_parked_alone(
     conn: Connection, database_url: str, workers: int
 ) -> None:
+    conn.execute(POISON)
     served = customers(conn, 8)
     for _, p in served:
-        record(conn, p.start(), p.interim(60), p.interim(90, **POISON), p.stop(120))
+        record(conn, p.start(), p.interim(60), p.interim(90), p.stop(120))
 
     def work(own: Connection) -> None:
         while waiting(own):
@@ -205,7 +213,7 @@ def test_a_packet_that_breaks_the_fold_is_parked_alone(
         "SELECT count(*), bool_and(packet->>'session_seconds' = '90') FROM acct_parked",
     ) == [(8, True)]
     for (error,) in rows(conn, "SELECT error FROM acct_parked"):
-        assert "out of range" in error
+        assert "poison" in error
     for customer_id, _ in served:
         assert posted(conn, customer_id) == Decimal("98.00")
     assert rows(conn, "SELECT count(*) FROM acct_event") == [(24,)]
