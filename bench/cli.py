@@ -117,11 +117,15 @@ def main(
             console.print(f"measuring {name} …", highlight=False)
             done.append(MEASURES[name](site))
             results.show(console, done[-1])
-        facts = machine.facts(_database_settings(site.stack.superuser_url))
-    if into is not None:
-        text = into.read_text(encoding="utf-8")
-        figures = results.markdown(done, facts)
-        into.write_text(_FIGURES.sub(lambda _: figures, text), encoding="utf-8")
+            # At once: a later measure may fail, or be ended by a person.
+            if into is not None:
+                facts = machine.facts(_database_settings(site.stack.superuser_url))
+                _write(into, results.markdown(done, facts))
+
+
+def _write(document: Path, figures: str) -> None:
+    text = document.read_text(encoding="utf-8")
+    document.write_text(_FIGURES.sub(lambda _: figures, text), encoding="utf-8")
 
 
 def _chosen(measures: tuple[str, ...]) -> list[str]:
