@@ -104,6 +104,8 @@ def main(
     if flat_customers:
         plan = replace(plan, flat_large=Sizes(flat_customers, 10 * flat_customers, 0))
     console = Console()
+    # Before the figures are written into the tree.
+    commit = machine.commit()
     if "billing" in measures:
         people = customers or (20_000 if quick else 1_000_000)
         result = billing.measure(people, min(plan.rounds, 3), plan.calm_seconds_max)
@@ -119,7 +121,8 @@ def main(
             results.show(console, done[-1])
             # At once: a later measure may fail, or be ended by a person.
             if into is not None:
-                facts = machine.facts(_database_settings(site.stack.superuser_url))
+                settings = _database_settings(site.stack.superuser_url)
+                facts = machine.facts(settings, commit)
                 _write(into, results.markdown(done, facts))
 
 

@@ -52,7 +52,9 @@ def wait_until_calm(seconds_max: float) -> None:
         pass
 
 
-def facts(database_settings: dict[str, str]) -> list[tuple[str, str]]:
+def facts(
+    database_settings: dict[str, str], measured_commit: str
+) -> list[tuple[str, str]]:
     """Describe the machine and the programs, for the record."""
     settings = ", ".join(f"{name} {value}" for name, value in database_settings.items())
     return [
@@ -63,7 +65,7 @@ def facts(database_settings: dict[str, str]) -> list[tuple[str, str]]:
         ("PostgreSQL", _package("postgresql-15")),
         ("PostgreSQL settings", settings),
         ("Python", platform.python_version()),
-        ("commit", _commit()),
+        ("commit", measured_commit),
         ("load average at the end", " ".join(f"{x:.2f}" for x in os.getloadavg())),
     ]
 
@@ -93,7 +95,8 @@ def _package(name: str) -> str:
     return subprocess.run(query, capture_output=True, text=True, check=False).stdout
 
 
-def _commit() -> str:
+def commit() -> str:
+    """Name the commit that is measured; "-dirty" when the tree differs from it."""
     place = Path(__file__).parent
     short = ["git", "-C", str(place), "describe", "--always", "--dirty"]
     return subprocess.run(
