@@ -1,0 +1,1 @@
+"""Payment gateways: one module each, behind the one Protocol of contract.py."""
