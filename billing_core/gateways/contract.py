@@ -5,7 +5,7 @@ decides nothing about money, and turns each answer into these records. A fourth 
 is one more module that fulfils ``Gateway``, and one line in registry.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +13,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from billing_core.errors import BillingError
+
+#: Gives (value, label) of a setting, or nothing; the label is how an error names it.
+Find = Callable[[str], tuple[str, str] | None]
 
 
 class GatewayError(BillingError):
@@ -34,6 +37,10 @@ class GatewayRefusedError(GatewayError):
 
 class GatewayUnknownError(GatewayError):
     """Nobody knows: timeout, 5xx, no JSON, "system error". Unknown is not failed."""
+
+
+class GatewaySettingError(GatewayError):
+    """A setting of a gateway is missing or wrong; the text names it, and no secret."""
 
 
 @dataclass(frozen=True, slots=True)
