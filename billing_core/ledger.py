@@ -14,6 +14,7 @@ RECEIVABLE = "receivable"
 INCOME = "income"
 VAT_PAYABLE = "vat_payable"
 ADJUSTMENT = "adjustment"
+DISCOUNT = "discount"
 
 
 class UnbalancedEntryError(BillingError):
@@ -55,6 +56,16 @@ class LedgerEntry:
 def money_in(account: str, amount: Decimal) -> tuple[Posting, ...]:
     """Money that reached us on an account, into the wallet."""
     return (Posting(account, amount), Posting(WALLET, -amount))
+
+
+def cash_in(amount: Decimal, discount: Decimal) -> tuple[Posting, ...]:
+    """Cash, and what is given away with it, into the wallet."""
+    legs = (
+        Posting(CASH, amount),
+        Posting(DISCOUNT, discount),
+        Posting(WALLET, -amount - discount),
+    )
+    return tuple(leg for leg in legs if leg.amount)
 
 
 def sale(parts: VatSplit) -> tuple[Posting, ...]:

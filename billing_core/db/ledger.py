@@ -11,7 +11,7 @@ from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
 from billing_core.errors import BillingError
 from billing_core.ledger import LedgerEntry, Posting
-from billing_core.money import VatSplit
+from billing_core.money import ZERO, VatSplit
 
 _QUERIES = load_queries("ledger")
 
@@ -162,9 +162,12 @@ def insert_payment(
     operator: str,
     note: str,
     entry_id: int,
-) -> None:
-    """Record money that came in."""
-    conn.execute(
+    discount: Decimal = ZERO,
+    fee: Decimal = ZERO,
+    attempt_id: int | None = None,
+) -> int:
+    """Record money that came in; returns the payment's id."""
+    row = conn.execute(
         _QUERIES["insert_payment"],
         {
             "customer_id": customer_id,
@@ -174,8 +177,12 @@ def insert_payment(
             "operator": operator,
             "note": note,
             "entry_id": entry_id,
+            "discount": discount,
+            "fee": fee,
+            "attempt_id": attempt_id,
         },
-    )
+    ).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def issue_bill(conn: Connection, bill: NewBill) -> int:

@@ -33,8 +33,9 @@ SELECT e.entry_id, e.kind, e.occurred_at, e.actor, e.note,
 
 -- insert_payment --
 -- Money that came in, with the entry it made.
-INSERT INTO payment (customer_id, method, amount, received_at, operator, note, entry_id)
-VALUES (%(customer_id)s, %(method)s, %(amount)s, %(received_at)s, %(operator)s, %(note)s, %(entry_id)s)
+INSERT INTO payment (customer_id, method, amount, received_at, operator, note, entry_id, discount, fee, attempt_id)
+VALUES (%(customer_id)s, %(method)s, %(amount)s, %(received_at)s, %(operator)s, %(note)s, %(entry_id)s, %(discount)s,
+        %(fee)s, %(attempt_id)s)
 RETURNING payment_id
 
 -- insert_bill --
