@@ -36,7 +36,15 @@ class GatewayRefusedError(GatewayError):
 
 
 class GatewayUnknownError(GatewayError):
-    """Nobody knows: timeout, 5xx, no JSON, "system error". Unknown is not failed."""
+    """Nobody knows: timeout, 5xx, no JSON, "system error". Unknown is not failed.
+
+    ``payment_id`` is the checkout's id where the gateway gave one before it fell silent
+    (Nagad opens a checkout in two steps): kept, the gateway can be asked by it.
+    """
+
+    def __init__(self, text: str, *, payment_id: str | None = None) -> None:
+        super().__init__(text)
+        self.payment_id = payment_id
 
 
 class GatewaySettingError(GatewayError):
@@ -168,6 +176,8 @@ class Hint:
     transaction_id: str | None = None
     #: False = a signature that should be right is not; the gateway is still asked.
     signature_is_right: bool | None = None
+    #: The sender's id of a message that he may send again (gateway_message).
+    message_id: str | None = None
 
 
 class RefundState(StrEnum):
@@ -195,6 +205,9 @@ class RefundOrder:
     reason: str
     #: The gateway's id of this refund, once it gave one.
     gateway_refund_id: str | None = None
+    #: The gateway's ids of this payment's other refunds: an answer about one of those
+    #: is none about this (bKash keeps no id of ours).
+    other_refund_ids: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,54 @@
+"""What a browser coming back, or an SNS message, claims about a payment."""
+
+import re
+
+from billing_core.gateways.bkash.sns import SnsMessage
+from billing_core.gateways.contract import CallbackRequest, Hint
+
+#: What the hint of a subscription's confirmation claims.
+SUBSCRIPTION = "subscription"
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_CLAIMS = {"success": "success", "failure": "failed", "cancel": "cancelled"}
+_SNS_HEADER = "x-amz-sns-message-type"
+
+
+def is_from_sns(request: CallbackRequest) -> bool:
+    """Tell whether it is a message of Amazon SNS, true or false."""
+    return any(name.lower() == _SNS_HEADER for name in request.headers)
+
+
+def hint_of_return(request: CallbackRequest) -> Hint:
+    """Read ?paymentID=…&status=…; ``signature`` has no public rule and is ignored."""
+    return Hint(
+        reference=None,
+        payment_id=_id(request.query.get("paymentID", "")),
+        claims=_CLAIMS.get(request.query.get("status", ""), ""),
+    )
+
+
+def hint_of_webhook(message: SnsMessage | None) -> Hint:
+    """Read a notice of bKash: it tells of every payment to the wallet."""
+    if message is None:
+        return Hint(None, None, "", signature_is_right=False)
+    if message.is_confirmation:
+        return Hint(
+            None,
+            None,
+            SUBSCRIPTION,
+            signature_is_right=True,
+            message_id=message.message_id,
+        )
+    notice = message.notice
+    return Hint(
+        reference=_id(notice.get("merchantInvoiceNumber", "")),
+        payment_id=None,
+        claims="success" if notice.get("transactionStatus") == "Completed" else "",
+        transaction_id=_id(notice.get("trxID", "")),
+        signature_is_right=True,
+        message_id=message.message_id,
+    )
+
+
+def _id(text: str) -> str | None:
+    return text if _ID.fullmatch(text) else None
