@@ -13,6 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from billing_core.db import intake
 from billing_core.db.connect import Connection, connect
 from billing_core.db.messages import write_policy
+from billing_core.db.web_sessions import delete_ended_sessions
 from billing_core.services.calendar import (
     bill_the_cycles,
     charge_the_day,
@@ -41,6 +42,7 @@ _JOBS: tuple[tuple[Callable[[Connection, datetime], object], int], ...] = (
     (close_stale_sessions, 30),
     (ensure_partitions, 6 * 3600),
     (forget_old_rejects, 24 * 3600),
+    (delete_ended_sessions, 3600),
 )
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "session": "billing_core.cli.session:session",
     "bill": "billing_core.cli.bill:bill",
     "message": "billing_core.cli.message:message",
+    "operator": "billing_core.cli.operator:operator",
     "audit": "billing_core.cli.run:audit",
     "worker": "billing_core.cli.run:worker",
     "scheduler": "billing_core.cli.run:scheduler",

@@ -57,6 +57,12 @@ class NewCustomer:
     discount_percent: Decimal = ZERO
     mail: str = ""
     language: str = "en"
+    #: Whose customer he is; None = the provider's own.
+    operator_id: int | None = None
+    #: Where he lives, as operators sort their work.
+    zone: str = ""
+    address: str = ""
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,24 @@ class Customer:
     due: Decimal
     mail: str
     language: str
+    operator_id: int | None
+    zone: str
+    address: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Who a customer is and how he is reached."""
+
+    name: str
+    mobile: str
+    mail: str
+    #: en | bn
+    language: str
+    zone: str
+    address: str
+    comment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +287,29 @@ def set_password(conn: Connection, customer_id: int, password_sealed: bytes) -> 
     conn.execute(
         _QUERIES["set_password"],
         {"customer_id": customer_id, "password_sealed": password_sealed},
+    )
+
+
+def read_sealed_password(conn: Connection, username: str) -> tuple[int, bytes] | None:
+    """Return (customer_id, sealed password) of a username; None = nobody has it."""
+    row = conn.execute(
+        _QUERIES["read_sealed_password"], {"username": username}
+    ).fetchone()
+    return None if row is None else (int(row[0]), bytes(row[1]))
+
+
+def set_contact(conn: Connection, customer_id: int, contact: Contact) -> None:
+    """Say who a customer is and how he is reached."""
+    conn.execute(
+        _QUERIES["set_contact"], {"customer_id": customer_id, **asdict(contact)}
+    )
+
+
+def set_operator(conn: Connection, customer_id: int, operator_id: int | None) -> None:
+    """Say whose customer he is; None = the provider's own."""
+    conn.execute(
+        _QUERIES["set_operator"],
+        {"customer_id": customer_id, "operator_id": operator_id},
     )
 
 

@@ -1,6 +1,6 @@
 """Take customers on, suspend and restore them."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -8,11 +8,13 @@ from billing_core.cycles import minute_of
 from billing_core.db import customers as db
 from billing_core.db import suspension as suspension_db
 from billing_core.db.connect import Connection, in_transaction
+from billing_core.db.operators import find_operator
 from billing_core.db.packages import find_package
 from billing_core.db.profiles import find_profile
-from billing_core.kinds import check_terms, usual_kind
+from billing_core.kinds import STATIC, check_terms, usual_kind
+from billing_core.mac_addresses import normalise_station, parse_mac
 from billing_core.money import ZERO
-from billing_core.passwords import seal_password
+from billing_core.passwords import seal_no_password, seal_password
 from billing_core.reminders import Event
 from billing_core.services.extension import PACKAGE_CHANGED, extend_running
 from billing_core.services.prices import check_discount, check_special_price
@@ -27,8 +29,10 @@ SUSPENDED_BY_OPERATOR = "OPERATOR"
 class Registration:
     """What an operator says of a new customer."""
 
+    #: Of a device, its MAC address however it is spelled.
     username: str
-    password: str
+    #: None = he has none: of kind static, with his device's MAC address as username.
+    password: str | None
     package: str
     name: str = ""
     mobile: str = ""
@@ -45,6 +49,11 @@ class Registration:
     mail: str = ""
     #: en | bn
     language: str = "en"
+    #: Username of the operator whose customer he is; None = the provider's own.
+    operator: str | None = None
+    zone: str = ""
+    address: str = ""
+    comment: str = ""
 
 
 def add_customer(
@@ -78,11 +87,18 @@ def add_customer(
             check_special_price(
                 package.name, package.billing, registration.special_price
             )
+        username = registration.username
+        if kind == STATIC:
+            username = normalise_station(username)
+        operator = registration.operator
+        operator_id = (
+            find_operator(conn, operator).operator_id if operator is not None else None
+        )
         customer_id = db.insert_customer(
             conn,
             db.NewCustomer(
-                username=registration.username,
-                password_sealed=seal_password(secret_key, registration.password),
+                username=username,
+                password_sealed=_seal(secret_key, username, kind, registration),
                 package_id=package.package_id,
                 name=registration.name,
                 mobile=registration.mobile,
@@ -96,6 +112,10 @@ def add_customer(
                 discount_percent=registration.discount_percent,
                 mail=registration.mail,
                 language=registration.language,
+                operator_id=operator_id,
+                zone=registration.zone,
+                address=registration.address,
+                comment=registration.comment,
             ),
             registration.credit_limit,
         )
@@ -121,6 +141,65 @@ def set_password(
         db.set_password(conn, customer_id, seal_password(secret_key, password))
         db.log_customer_event(
             conn, customer_id, at=now, actor=actor, what="password changed"
+        )
+
+    in_transaction(conn, work)
+
+
+def change_contact(
+    conn: Connection,
+    username: str,
+    contact: db.Contact,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Say anew who a customer is and how he is reached; the log tells what changed."""
+
+    def work() -> None:
+        customer_id = db.find_customer_id(conn, username)
+        was = db.read_customer(conn, customer_id)
+        changes = [
+            f"{name}: {getattr(was, name) or '-'} -> {value or '-'}"
+            for name, value in asdict(contact).items()
+            if getattr(was, name) != value
+        ]
+        if not changes:
+            return
+        db.set_contact(conn, customer_id, contact)
+        db.log_customer_event(
+            conn,
+            customer_id,
+            at=now,
+            actor=actor,
+            what="contact changed",
+            note="; ".join(changes),
+        )
+
+    in_transaction(conn, work)
+
+
+def give_to_operator(
+    conn: Connection,
+    username: str,
+    operator: str | None,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Make a customer an operator's, or (None) the provider's own."""
+
+    def work() -> None:
+        customer_id = db.find_customer_id(conn, username)
+        operator_id = find_operator(conn, operator).operator_id if operator else None
+        db.set_operator(conn, customer_id, operator_id)
+        db.log_customer_event(
+            conn,
+            customer_id,
+            at=now,
+            actor=actor,
+            what="operator changed",
+            note=operator or "the provider's own",
         )
 
     in_transaction(conn, work)
@@ -212,6 +291,25 @@ def activate(
         )
 
     in_transaction(conn, work)
+
+
+def _seal(
+    secret_key: bytes, username: str, kind: str, registration: Registration
+) -> bytes:
+    """Seal his password; only a device that leases its address may have none.
+
+    Whoever knows a MAC address could log in with it: so nobody whose service is PPPoE
+    or a hotspot is without a password.
+    """
+    if registration.password is not None:
+        return seal_password(secret_key, registration.password)
+    if kind == STATIC and parse_mac(username):
+        return seal_no_password(secret_key)
+    raise db.CustomerError(
+        username,
+        f"needs a password: only of kind {STATIC}, with the MAC address of his device"
+        " as username, he has none",
+    )
 
 
 def _check_username(username: str) -> None:

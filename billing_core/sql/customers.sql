@@ -1,10 +1,11 @@
 -- insert_customer --
 -- A new customer.
 INSERT INTO customer (username, name, mobile, password_sealed, package_id, framed_ip, mac_binding, sessions_allowed,
-                      kind, profile_id, activated_at, special_price, discount_percent, mail, language)
+                      kind, profile_id, activated_at, special_price, discount_percent, mail, language,
+                      operator_id, zone, address, comment)
 VALUES (%(username)s, %(name)s, %(mobile)s, %(password_sealed)s, %(package_id)s, %(framed_ip)s,
         %(mac_binding)s, %(sessions_allowed)s, %(kind)s, %(profile_id)s, %(activated_at)s, %(special_price)s,
-        %(discount_percent)s, %(mail)s, %(language)s)
+        %(discount_percent)s, %(mail)s, %(language)s, %(operator_id)s, %(zone)s, %(address)s, %(comment)s)
 RETURNING customer_id
 
 -- insert_login --
@@ -26,7 +27,8 @@ SELECT c.customer_id, c.username, c.name, c.mobile, c.status, c.suspend_reason, 
        coalesce(c.sessions_allowed, p.sessions_allowed) AS sessions_allowed, c.created_at,
        w.posted, w.reserved, w.posted - w.reserved + w.credit_limit AS available, w.credit_limit,
        c.kind, f.name AS profile, c.special_price, c.discount_percent, c.activated_at, c.billed_until,
-       c.suspension_hold_until, c.parked_reason, w.due, c.mail, c.language
+       c.suspension_hold_until, c.parked_reason, w.due, c.mail, c.language, c.operator_id, c.zone,
+       c.address, c.comment
   FROM customer c
   JOIN package p ON p.package_id = c.package_id
   JOIN wallet w ON w.customer_id = c.customer_id
@@ -40,7 +42,8 @@ SELECT c.customer_id, c.username, c.name, c.mobile, c.status, c.suspend_reason, 
        coalesce(c.sessions_allowed, p.sessions_allowed) AS sessions_allowed, c.created_at,
        w.posted, w.reserved, w.posted - w.reserved + w.credit_limit AS available, w.credit_limit,
        c.kind, f.name AS profile, c.special_price, c.discount_percent, c.activated_at, c.billed_until,
-       c.suspension_hold_until, c.parked_reason, w.due, c.mail, c.language
+       c.suspension_hold_until, c.parked_reason, w.due, c.mail, c.language, c.operator_id, c.zone,
+       c.address, c.comment
   FROM customer c
   JOIN package p ON p.package_id = c.package_id
   JOIN wallet w ON w.customer_id = c.customer_id
@@ -90,6 +93,21 @@ UPDATE customer SET mac_binding = %(mac)s WHERE customer_id = %(customer_id)s
 -- set_password --
 -- Replace a customer's sealed password.
 UPDATE customer SET password_sealed = %(password_sealed)s WHERE customer_id = %(customer_id)s
+
+-- read_sealed_password --
+-- The password of a username's customer, for the portal.
+SELECT c.customer_id, c.password_sealed FROM login l JOIN customer c USING (customer_id) WHERE l.username = %(username)s
+
+-- set_contact --
+-- Who a customer is and how he is reached.
+UPDATE customer
+   SET name = %(name)s, mobile = %(mobile)s, mail = %(mail)s, language = %(language)s, zone = %(zone)s,
+       address = %(address)s, comment = %(comment)s
+ WHERE customer_id = %(customer_id)s
+
+-- set_operator --
+-- Whose customer he is; NULL = the provider's own.
+UPDATE customer SET operator_id = %(operator_id)s WHERE customer_id = %(customer_id)s
 
 -- insert_customer_event --
 -- Log who did what to a customer, and why.

@@ -14,6 +14,9 @@ from billing_core.stack.identities import Identity
 #: The checkout (or installation) that this code is part of.
 REPOSITORY = Path(__file__).resolve().parents[2]
 
+#: The first operator; his password stands in secrets/admin_password.
+ADMIN_USERNAME = "admin"
+
 #: sockaddr_un holds 108 octets with the final NUL; PostgreSQL appends its file name.
 SOCKET_DIRECTORY_LENGTH_MAX = 107 - len("/.s.PGSQL.65535.lock")
 

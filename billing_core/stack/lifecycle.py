@@ -166,7 +166,10 @@ def _start_in_order(around: Surroundings, state: State, say: Say) -> None:
                 may_create=False,
             )
             clients = prepare_database(
-                around.database_url, settings, around.radius_secret
+                around.database_url,
+                settings,
+                around.radius_secret,
+                server_secret(layout, "admin_password", around.server),
             )
     _refuse_what_ended_again(layout, state)
 

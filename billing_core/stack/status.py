@@ -9,10 +9,8 @@ from psycopg.rows import dict_row
 
 from billing_core.stack import control
 from billing_core.stack.errors import StackError
-from billing_core.stack.layout import Layout
+from billing_core.stack.layout import ADMIN_USERNAME, Layout
 from billing_core.stack.state import read_state
-
-ADMIN_USERNAME = "admin"
 
 LOCAL_NAS = """
 SELECT secret, host(COALESCE(coa_address, address)) AS coa_address, coa_port,

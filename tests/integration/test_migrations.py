@@ -29,12 +29,20 @@ NOT_OF_A_CUSTOMER = {
     "bill_series",
     "billing_profile",
     "billing_run",
+    "card",
+    "card_batch",
+    "card_event",
+    "card_guard",
+    "card_pin",
     "installation",
     "ledger_account",
     "login",
+    "login_throttle",
     "message",
     "nas",
     "nas_restart",
+    "operator",
+    "operator_event",
     "outbox",
     "package",
     "process_heartbeat",
@@ -42,9 +50,10 @@ NOT_OF_A_CUSTOMER = {
     "unknown_nas",
     "vat_profile",
     "vat_rate",
+    "web_session",
     "worker_sleep",
 }
-APPEND_ONLY = ("ledger_entry", "posting", "acct_event")
+APPEND_ONLY = ("ledger_entry", "posting", "acct_event", "operator_event")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ REPOSITORY = ROOT.parent
 PURE = (
     "accounting",
     "bills",
+    "cards",
     "changes",
     "channels",
     "charging",
@@ -24,6 +25,7 @@ PURE = (
     "ledger",
     "mac_addresses",
     "money",
+    "permissions",
     "proration",
     "reminders",
     "service_days",

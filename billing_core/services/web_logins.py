@@ -1,0 +1,296 @@
+"""Log operators and customers in and out: passwords, codes, sessions."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyotp
+
+from billing_core.db import customers as customers_db
+from billing_core.db import operators as operators_db
+from billing_core.db import web_sessions as db
+from billing_core.db.connect import Connection
+from billing_core.db.customers import read_sealed_password
+from billing_core.errors import BillingError
+from billing_core.operator_passwords import is_password, nobodys_hash
+from billing_core.passwords import open_password
+from billing_core.services.operators import open_totp
+from billing_core.services.throttle import Limit, admit_try, forget_tries
+
+OPERATOR_IDLE = timedelta(hours=2)
+OPERATOR_LONGEST = timedelta(hours=12)
+CODE_STEP_LASTS = timedelta(minutes=5)
+PORTAL_IDLE = timedelta(days=7)
+PORTAL_LONGEST = timedelta(days=30)
+CODE_DIGITS = 6
+CODE_LASTS = timedelta(minutes=5)
+CODE_TRIES_MAX = 5
+#: A session is not noted as seen more often than this.
+TOUCH_EVERY = timedelta(minutes=1)
+_TOTP_STEP_SECONDS = 30
+
+
+class WrongLoginError(BillingError):
+    """Username or password is wrong; which of them is not told."""
+
+    def __init__(self) -> None:
+        super().__init__("Username or password is wrong.")
+
+
+class WrongCodeError(BillingError):
+    """This is not the code."""
+
+    def __init__(self) -> None:
+        super().__init__("The code is wrong or was used already; wait for the next.")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A login: the cookie to give, and whether a code is still to come."""
+
+    token: str
+    awaits_code: bool
+    expires_at: datetime
+
+
+def token_hash(token: str) -> bytes:
+    """Return what is kept of a session's cookie."""
+    return hashlib.sha256(token.encode("utf-8")).digest()
+
+
+def log_in_operator(
+    conn: Connection, username: str, password: str, *, address: str, now: datetime
+) -> Opened:
+    """Let an operator in by his password; with a second factor only half-way.
+
+    Nobody learns whether the username or the password was wrong, nor from the time.
+    """
+    limits = _limits("operator", username, address)
+    admit_try(conn, limits, now)
+    known = operators_db.read_credentials(conn, username)
+    right = is_password(known.password_hash if known else nobodys_hash(), password)
+    if known is None or not right or known.is_disabled:
+        raise WrongLoginError
+    forget_tries(conn, limits[:1])
+    if known.totp_sealed is not None:
+        return _open(
+            conn,
+            operator_id=known.operator_id,
+            awaits_code=True,
+            idle=CODE_STEP_LASTS,
+            longest=CODE_STEP_LASTS,
+            address=address,
+            now=now,
+        )
+    return _let_operator_in(conn, known.operator_id, username, address, now)
+
+
+def finish_operator_login(
+    conn: Connection,
+    operator_id: int,
+    username: str,
+    code: str,
+    *,
+    token: str,
+    secret_key: bytes,
+    address: str,
+    now: datetime,
+) -> Opened:
+    """Let an operator in whose password was right, by his authenticator's code."""
+    limits = [Limit(f"totp {operator_id}", 5, timedelta(minutes=15))]
+    admit_try(conn, limits, now)
+    known = operators_db.read_operator_credentials(conn, operator_id)
+    if known.totp_sealed is None or known.is_disabled:
+        raise WrongLoginError
+    step = _totp_step(open_totp(secret_key, known.totp_sealed), code, now)
+    if step is None or not operators_db.use_totp_step(conn, operator_id, step):
+        raise WrongCodeError
+    forget_tries(conn, limits)
+    db.delete_session(conn, token_hash(token))
+    return _let_operator_in(conn, operator_id, username, address, now)
+
+
+def is_totp_code(secret: str, code: str, now: datetime) -> bool:
+    """Tell whether this is the code of a secret that is being enrolled."""
+    return _totp_step(secret, code, now) is not None
+
+
+def log_in_customer(
+    conn: Connection,
+    username: str,
+    password: str,
+    *,
+    secret_key: bytes,
+    address: str,
+    now: datetime,
+) -> Opened:
+    """Let a customer into the portal by the password of his connection."""
+    limits = _limits("customer", username, address)
+    admit_try(conn, limits, now)
+    found = read_sealed_password(conn, username)
+    clear = "" if found is None else open_password(secret_key, found[1])
+    if found is None or not hmac.compare_digest(clear.encode(), password.encode()):
+        raise WrongLoginError
+    forget_tries(conn, limits[:1])
+    return _let_customer_in(conn, found[0], address, now)
+
+
+def new_code(
+    conn: Connection,
+    customer_id: int,
+    *,
+    secret_key: bytes,
+    address: str,
+    now: datetime,
+) -> str:
+    """Make a one-time code for a customer; the caller sends it to his mobile.
+
+    At most three in a quarter of an hour, since each costs an SMS.
+    """
+    window = timedelta(minutes=15)
+    admit_try(
+        conn,
+        [
+            Limit(f"code for {customer_id}", 3, window),
+            Limit(f"codes asked from {address}", 10, window),
+        ],
+        now,
+    )
+    code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
+    db.insert_code(
+        conn,
+        customer_id,
+        _code_hash(secret_key, customer_id, code),
+        expires_at=now + CODE_LASTS,
+        now=now,
+    )
+    return code
+
+
+def log_in_with_code(
+    conn: Connection,
+    username: str,
+    code: str,
+    *,
+    secret_key: bytes,
+    address: str,
+    now: datetime,
+) -> Opened:
+    """Let a customer into the portal by the code that was sent to him."""
+    limits = _limits("customer code", username, address)
+    admit_try(conn, limits, now)
+    try:
+        customer_id = customers_db.find_customer_id(conn, username)
+    except customers_db.UnknownCustomerError:
+        raise WrongCodeError from None
+    code_hash = _code_hash(secret_key, customer_id, code.strip())
+    if not db.use_code(conn, customer_id, code_hash, tries_max=CODE_TRIES_MAX, now=now):
+        raise WrongCodeError
+    forget_tries(conn, limits[:1])
+    return _let_customer_in(conn, customer_id, address, now)
+
+
+def see_session(conn: Connection, token: str, now: datetime) -> db.WebSession | None:
+    """Return who is logged in by this cookie, and note that he was seen."""
+    hashed = token_hash(token)
+    found = db.find_session(conn, hashed, now)
+    if found is not None and now - found.last_seen_at > TOUCH_EVERY:
+        db.touch_session(conn, hashed, now)
+    return found
+
+
+def log_out(conn: Connection, token: str) -> None:
+    """End a session; its cookie opens nothing any more."""
+    db.delete_session(conn, token_hash(token))
+
+
+def _let_operator_in(
+    conn: Connection, operator_id: int, username: str, address: str, now: datetime
+) -> Opened:
+    operators_db.note_login(conn, operator_id, now)
+    operators_db.log_operator_event(
+        conn, at=now, actor=f"operator:{username}", what="logged in", note=address
+    )
+    return _open(
+        conn,
+        operator_id=operator_id,
+        idle=OPERATOR_IDLE,
+        longest=OPERATOR_LONGEST,
+        address=address,
+        now=now,
+    )
+
+
+def _let_customer_in(
+    conn: Connection, customer_id: int, address: str, now: datetime
+) -> Opened:
+    return _open(
+        conn,
+        customer_id=customer_id,
+        idle=PORTAL_IDLE,
+        longest=PORTAL_LONGEST,
+        address=address,
+        now=now,
+    )
+
+
+def _open(
+    conn: Connection,
+    *,
+    operator_id: int | None = None,
+    customer_id: int | None = None,
+    awaits_code: bool = False,
+    idle: timedelta,
+    longest: timedelta,
+    address: str,
+    now: datetime,
+) -> Opened:
+    """Open a session under a new random cookie: one known before is worth nothing."""
+    token = secrets.token_urlsafe(32)
+    session = db.NewWebSession(
+        token_hash=token_hash(token),
+        operator_id=operator_id,
+        customer_id=customer_id,
+        awaits_code=awaits_code,
+        idle_seconds=int(idle.total_seconds()),
+        expires_at=now + longest,
+        address=address,
+    )
+    db.insert_session(conn, session, now)
+    return Opened(token, awaits_code, session.expires_at)
+
+
+def _limits(kind: str, username: str, address: str) -> list[Limit]:
+    """Few tries of a name from one place, more of a name or a place by itself.
+
+    The name alone must not be shut after five: anybody could shut anybody out.
+    """
+    window = timedelta(minutes=15)
+    name = hashlib.sha256(username.encode()).hexdigest()[:32]
+    return [
+        Limit(f"{kind} {name} from {address}", 5, window),
+        Limit(f"{kind} from {address}", 50, window),
+        Limit(f"{kind} {name}", 100, window),
+    ]
+
+
+def _totp_step(secret: str, code: str, now: datetime) -> int | None:
+    """Return the step of an authenticator's code: this one, the last or the next.
+
+    RFC 6238 §5.2 allows for clocks that are a step apart.
+    """
+    totp = pyotp.TOTP(secret, interval=_TOTP_STEP_SECONDS)
+    step = int(now.timestamp()) // _TOTP_STEP_SECONDS
+    plain = code.replace(" ", "")
+    for candidate in (step, step - 1, step + 1):
+        expected = totp.generate_otp(candidate)
+        if hmac.compare_digest(expected.encode(), plain.encode()):
+            return candidate
+    return None
+
+
+def _code_hash(secret_key: bytes, customer_id: int, code: str) -> bytes:
+    text = f"khata one-time code {customer_id} {code}"
+    return hmac.digest(secret_key, text.encode(), "sha256")
