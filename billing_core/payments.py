@@ -1,0 +1,397 @@
+"""What an answer of a gateway means for an attempt to pay; pure.
+
+A redirect or a notification is a hint to go and ask. Money is credited only from an
+authenticated answer that agrees with our row in every field it carries. What does not
+agree waits for a person, for money may really have moved; what is not known is asked
+again, for unknown is not failed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from billing_core.gateways.contract import Answer, Asked, PaidState, TransactionId
+from billing_core.money import AMOUNT_MAX, ZERO, round_money
+
+#: The gateway is asked so long by itself; later only by a hint or a person.
+ASKED_FOR = timedelta(hours=48)
+#: A customer's browser and a gateway's server call a few times, not hundreds.
+HINTED_ASKS_MAX = 100
+_FIRST_ASKS = tuple(timedelta(minutes=minutes) for minutes in (1, 3, 10, 30))
+_HOUR = timedelta(hours=1)
+_ID_LENGTH_MAX = 100
+
+
+class AttemptState(StrEnum):
+    """How far an attempt is; `paid` never moves."""
+
+    CREATED = "created"
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    REVIEW = "review"
+    PAID = "paid"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+
+
+#: What waits for a person.
+TO_DECIDE = (AttemptState.CONFIRMED, AttemptState.REVIEW)
+
+
+class ReviewReason(StrEnum):
+    """Why a person has to look."""
+
+    #: The answer speaks of another order, checkout or merchant: not our money.
+    REFERENCE = "REFERENCE_DIFFERS"
+    CHECKOUT = "CHECKOUT_DIFFERS"
+    MERCHANT = "MERCHANT_DIFFERS"
+    AMOUNT = "AMOUNT_DIFFERS"
+    #: It names no amount that could be credited.
+    AMOUNT_UNUSABLE = "AMOUNT_UNUSABLE"
+    CURRENCY = "CURRENCY_DIFFERS"
+    #: It names no money: a replay could not be told.
+    NO_TRANSACTION = "NO_TRANSACTION_ID"
+    #: The same money stands on another attempt.
+    DUPLICATE = "DUPLICATE"
+    #: The gateway itself warns: risk, paid twice.
+    FLAGGED = "FLAGGED"
+    #: More money came for an attempt that was paid before.
+    PAID_AGAIN = "PAID_AGAIN"
+    #: The gateway said paid, and no longer says so.
+    CONTRADICTS = "NO_LONGER_PAID"
+    #: Money came after a person had rejected it.
+    AFTER_REJECTION = "PAID_AFTER_REJECTION"
+    #: The gateway gave no answer as long as it was asked.
+    UNANSWERED = "NO_ANSWER"
+    #: A customer's word that nobody has checked.
+    TRANSFER = "TRANSFER"
+
+
+#: The answer is about somebody else's money: its ids are not claimed for this attempt.
+_NOT_OURS = frozenset(
+    {ReviewReason.REFERENCE, ReviewReason.CHECKOUT, ReviewReason.MERCHANT}
+)
+# What a person may approve all the same: what was paid is known, ours and in our
+# currency.
+_APPROVABLE = frozenset(
+    {
+        ReviewReason.AMOUNT,
+        ReviewReason.FLAGGED,
+        ReviewReason.PAID_AGAIN,
+        ReviewReason.AFTER_REJECTION,
+        ReviewReason.TRANSFER,
+    }
+)
+
+
+class Verdict(StrEnum):
+    """What an answer says, held against our row."""
+
+    #: Paid, and every field agrees.
+    PAID = "paid"
+    #: Paid, and a person must look.
+    REVIEW = "review"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One field of our row beside the gateway's."""
+
+    field: str
+    ours: str
+    #: None = the gateway's API does not say.
+    theirs: str | None
+    agrees: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What an answer means, and why."""
+
+    verdict: Verdict
+    reasons: tuple[ReviewReason, ...] = ()
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether the money it speaks of was paid for this attempt."""
+        return not _NOT_OURS.intersection(self.reasons)
+
+    def with_reason(self, reason: ReviewReason) -> "Judgement":
+        """Return this judgement with one more reason to look."""
+        return Judgement(Verdict.REVIEW, (*self.reasons, reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where an attempt goes, and what is written of why."""
+
+    state: AttemptState
+    reason: str = ""
+
+
+def compare(asked: Asked, answer: Answer) -> tuple[Comparison, ...]:
+    """Hold an answer against our row, field by field.
+
+    A field that the API does not carry (None) is not held against it. An amount has to
+    be there when the answer says paid.
+    """
+    amount = None if answer.amount is None else str(answer.amount)
+    return (
+        _field("reference", asked.reference, answer.reference),
+        _field("checkout", asked.payment_id or "", answer.payment_id)
+        if asked.payment_id is not None
+        # We never heard its id (our create() had no answer): nothing to hold against.
+        else Comparison("checkout", "", answer.payment_id, agrees=True),
+        _field("merchant", answer.merchant_expected or "", answer.merchant),
+        Comparison(
+            "amount",
+            str(asked.amount),
+            amount,
+            agrees=is_same_amount(answer.amount, asked.amount)
+            or (answer.amount is None and answer.state != PaidState.PAID),
+        ),
+        _field("currency", asked.currency, answer.currency),
+    )
+
+
+def judge(asked: Asked, answer: Answer) -> Judgement:
+    """Say what an answer means for the attempt it was asked about."""
+    differing = {each.field for each in compare(asked, answer) if not each.agrees}
+    foreign = _foreign(asked, answer, differing)
+    if answer.state != PaidState.PAID:
+        # What speaks of another order says nothing about this one.
+        failed = answer.state == PaidState.FAILED and not foreign
+        return Judgement(Verdict.FAILED if failed else Verdict.WAITING)
+    reasons = [*foreign]
+    if "amount" in differing:
+        usable = is_creditable(answer.amount)
+        reasons.append(ReviewReason.AMOUNT if usable else ReviewReason.AMOUNT_UNUSABLE)
+    if "currency" in differing:
+        reasons.append(ReviewReason.CURRENCY)
+    if not answer.transactions or not all(map(_is_named, answer.transactions)):
+        reasons.append(ReviewReason.NO_TRANSACTION)
+    if answer.flags or not _fee_is_sane(answer):
+        reasons.append(ReviewReason.FLAGGED)
+    return Judgement(Verdict.REVIEW if reasons else Verdict.PAID, tuple(reasons))
+
+
+def step(
+    state: AttemptState,
+    reason: str,
+    judgement: Judgement,
+    *,
+    automatic: bool,
+    is_over: bool,
+) -> Step:
+    """Say where an answer takes an attempt that is not paid yet.
+
+    ``automatic``: what matches needs no person. ``is_over``: it was asked long enough.
+    """
+    verdict = judgement.verdict
+    if verdict == Verdict.REVIEW:
+        return Step(AttemptState.REVIEW, say_reasons(judgement.reasons))
+    in_review = state == AttemptState.REVIEW and reason != ReviewReason.UNANSWERED
+    if verdict == Verdict.PAID:
+        # What a person was called to look at is not decided behind his back.
+        may_post = automatic and not in_review
+        return Step(AttemptState.PAID if may_post else AttemptState.CONFIRMED)
+    if state == AttemptState.CONFIRMED:
+        return Step(AttemptState.REVIEW, ReviewReason.CONTRADICTS)
+    if in_review or state == AttemptState.REJECTED:
+        return Step(state, reason)
+    if verdict == Verdict.FAILED:
+        return Step(AttemptState.FAILED)
+    if state == AttemptState.EXPIRED or is_over:
+        return Step(AttemptState.EXPIRED)
+    return Step(AttemptState.PENDING)
+
+
+def step_unanswered(state: AttemptState, reason: str, *, is_over: bool) -> Step:
+    """Say where it leaves an attempt that the gateway gave no answer."""
+    if is_over and state in (AttemptState.CREATED, AttemptState.PENDING):
+        return Step(AttemptState.REVIEW, ReviewReason.UNANSWERED)
+    return Step(state, reason)
+
+
+def next_ask(
+    state: AttemptState, created_at: datetime, now: datetime
+) -> datetime | None:
+    """Say when the gateway is asked next by itself; None = no more.
+
+    After 1, 3, 10 and 30 minutes, then hourly: whoever pays is soon through, and a tab
+    that was closed is found. A failed one may still turn out paid (SSLCommerz lets a
+    customer try again under one order), which is looked for ever more rarely.
+    """
+    age = now - created_at
+    if state == AttemptState.FAILED:
+        later = max(_FIRST_ASKS[-1], 2 * age)
+        return created_at + later if later < ASKED_FOR else None
+    if state not in (AttemptState.CREATED, AttemptState.PENDING) or age >= ASKED_FOR:
+        return None
+    for after in _FIRST_ASKS:
+        if age < after:
+            return created_at + after
+    return min(created_at + (age // _HOUR + 1) * _HOUR, created_at + ASKED_FOR)
+
+
+def is_asked_long_enough(created_at: datetime, now: datetime) -> bool:
+    """Tell whether the gateway had its time to answer."""
+    return now - created_at >= ASKED_FOR
+
+
+def is_same_amount(theirs: Decimal | None, ours: Decimal) -> bool:
+    """Compare exactly: 15, 15.00 and 15.0000 are the same, 14.99 is not."""
+    return theirs is not None and theirs.is_finite() and theirs == ours
+
+
+def is_creditable(amount: Decimal | None) -> bool:
+    """Tell whether this is an amount that a ledger can hold and a customer can pay."""
+    return (
+        amount is not None
+        and amount.is_finite()
+        and 0 < amount <= AMOUNT_MAX
+        and amount == round_money(amount)
+    )
+
+
+def say_reasons(reasons: Iterable[ReviewReason]) -> str:
+    """Write reasons as the row keeps them."""
+    return " ".join(reasons)
+
+
+def approval_refused(reason: str, answer: Answer | None, currency: str) -> str | None:
+    """Say why what waits for a person cannot be approved; None = it can.
+
+    What is credited is what the gateway says was paid, so it must say so now, about
+    our order, in our currency.
+    """
+    blocking = [word for word in reason.split() if word not in _APPROVABLE]
+    if blocking:
+        return f"{', '.join(blocking)}: ask the gateway again, or reject it"
+    if answer is None or answer.state != PaidState.PAID:
+        return "no answer says now that it was paid"
+    if not is_creditable(answer.amount) or answer.currency not in (None, currency):
+        return "what was paid is not an amount that can be credited"
+    return None
+
+
+def credited_fee(answer: Answer) -> Decimal:
+    """Return what the gateway keeps of it, as the ledger books it."""
+    if answer.fee is None or not _fee_is_sane(answer):
+        return ZERO
+    return round_money(answer.fee)
+
+
+def write_answer(answer: Answer) -> dict[str, object]:
+    """Write an answer as JSON can hold it."""
+    return {
+        "state": answer.state.value,
+        "reference": _clean(answer.reference),
+        "payment_id": _clean(answer.payment_id),
+        "merchant": _clean(answer.merchant),
+        "merchant_expected": answer.merchant_expected,
+        "amount": None if answer.amount is None else str(answer.amount),
+        "currency": _clean(answer.currency),
+        "transactions": [
+            {"kind": each.kind, "id": _clean(each.value)}
+            for each in answer.transactions
+        ],
+        "fee": None if answer.fee is None else str(answer.fee),
+        "paid_at": None if answer.paid_at is None else answer.paid_at.isoformat(),
+        "payer": _clean(answer.payer),
+        "flags": [_clean(flag) for flag in answer.flags],
+        "reason": _clean(answer.reason),
+        "raw": _clean(answer.raw),
+    }
+
+
+def read_answer(facts: Mapping[str, object] | None) -> Answer | None:
+    """Read back what ``write_answer`` wrote."""
+    if facts is None:
+        return None
+    transactions, flags, raw = facts["transactions"], facts["flags"], facts["raw"]
+    paid_at = _text(facts, "paid_at")
+    return Answer(
+        state=PaidState(str(facts["state"])),
+        reference=_text(facts, "reference"),
+        payment_id=_text(facts, "payment_id"),
+        merchant=_text(facts, "merchant"),
+        merchant_expected=_text(facts, "merchant_expected"),
+        amount=_decimal(facts, "amount"),
+        currency=_text(facts, "currency"),
+        transactions=tuple(
+            TransactionId(each["kind"], each["id"])
+            for each in (transactions if isinstance(transactions, list) else ())
+        ),
+        fee=_decimal(facts, "fee"),
+        paid_at=None if paid_at is None else datetime.fromisoformat(paid_at),
+        payer=_text(facts, "payer") or "",
+        flags=tuple(map(str, flags if isinstance(flags, list) else ())),
+        reason=_text(facts, "reason") or "",
+        raw=raw if isinstance(raw, Mapping) else {},
+    )
+
+
+def _field(name: str, ours: str, theirs: str | None) -> Comparison:
+    return Comparison(name, ours, theirs, agrees=theirs is None or theirs == ours)
+
+
+def _foreign(asked: Asked, answer: Answer, differing: set[str]) -> list[ReviewReason]:
+    """Return in what an answer is about something else than this attempt."""
+    reasons = {
+        "reference": ReviewReason.REFERENCE,
+        "checkout": ReviewReason.CHECKOUT,
+        "merchant": ReviewReason.MERCHANT,
+    }
+    found = [reason for name, reason in reasons.items() if name in differing]
+    ties = answer.reference is not None or (
+        asked.payment_id is not None and answer.payment_id is not None
+    )
+    return found if ties or found else [ReviewReason.REFERENCE]
+
+
+def _is_named(transaction: TransactionId) -> bool:
+    value = transaction.value
+    return 0 < len(value) <= _ID_LENGTH_MAX and value.isprintable()
+
+
+def _fee_is_sane(answer: Answer) -> bool:
+    """Tell whether a fee can be booked: the gateway keeps part of it, or nothing."""
+    fee, amount = answer.fee, answer.amount
+    if fee is None:
+        return True
+    if amount is None or not (amount.is_finite() and fee.is_finite()):
+        return False
+    return 0 <= fee <= amount
+
+
+def _text(facts: Mapping[str, object], name: str) -> str | None:
+    value = facts[name]
+    return None if value is None else str(value)
+
+
+def _decimal(facts: Mapping[str, object], name: str) -> Decimal | None:
+    value = facts[name]
+    return None if value is None else Decimal(str(value))
+
+
+def _clean(value: object) -> object:
+    """Make what a gateway sent storable: PostgreSQL's jsonb holds no NUL.
+
+    Lone surrogates, which JSON can carry and UTF-8 cannot, are replaced as well.
+    """
+    if isinstance(value, str):
+        text = value.encode("utf-8", "replace").decode("utf-8")
+        return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    if isinstance(value, Mapping):
+        return {str(_clean(str(key))): _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item) for item in value]
+    if value is None or isinstance(value, bool | int):
+        return value
+    return str(value)
