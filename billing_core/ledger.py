@@ -14,6 +14,8 @@ RECEIVABLE = "receivable"
 INCOME = "income"
 VAT_PAYABLE = "vat_payable"
 ADJUSTMENT = "adjustment"
+CARD = "card"
+GATEWAY_FEE = "gateway_fee"
 DISCOUNT = "discount"
 
 
@@ -64,6 +66,18 @@ def cash_in(amount: Decimal, discount: Decimal) -> tuple[Posting, ...]:
         Posting(CASH, amount),
         Posting(DISCOUNT, discount),
         Posting(WALLET, -amount - discount),
+    )
+    return tuple(leg for leg in legs if leg.amount)
+
+
+def money_in_by_gateway(
+    gateway: str, amount: Decimal, fee: Decimal
+) -> tuple[Posting, ...]:
+    """Money that a gateway took for us, into the wallet: less what it keeps."""
+    legs = (
+        Posting(gateway, amount - fee),
+        Posting(GATEWAY_FEE, fee),
+        Posting(WALLET, -amount),
     )
     return tuple(leg for leg in legs if leg.amount)
 

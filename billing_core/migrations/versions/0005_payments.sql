@@ -54,6 +54,9 @@ CREATE TABLE payment_attempt (
     next_ask_at timestamptz,
     decided_by text,
     decided_at timestamptz,
+    -- More money came for that attempt, which was paid before: a row of its own, so
+    -- that a person decides on it as on any other.
+    again_of_attempt_id bigint REFERENCES payment_attempt (attempt_id),
     CONSTRAINT payment_attempt_customer_exists FOREIGN KEY (customer_id) REFERENCES customer (customer_id),
     CONSTRAINT payment_attempt_reference_unique UNIQUE (reference),
     CONSTRAINT payment_attempt_gateway_known CHECK (gateway IN ('bkash', 'nagad', 'sslcommerz', 'transfer')),
@@ -73,6 +76,9 @@ CREATE TABLE payment_attempt (
 CREATE INDEX payment_attempt_of_customer ON payment_attempt (customer_id, attempt_id);
 CREATE INDEX payment_attempt_to_ask ON payment_attempt (next_ask_at) WHERE next_ask_at IS NOT NULL;
 CREATE INDEX payment_attempt_to_decide ON payment_attempt (attempt_id) WHERE state IN ('confirmed', 'review');
+-- prevents announcing transfers on trial: one waits for a person, then comes the next
+CREATE UNIQUE INDEX payment_attempt_one_transfer ON payment_attempt (customer_id)
+    WHERE gateway = 'transfer' AND state IN ('confirmed', 'review');
 
 -- What happened to an attempt, in order; for the person who decides, and for ever.
 CREATE TABLE payment_attempt_event (
@@ -102,6 +108,7 @@ CREATE TABLE gateway_transaction (
     CONSTRAINT gateway_transaction_named CHECK (transaction_id <> '')
 );
 CREATE INDEX gateway_transaction_of_attempt ON gateway_transaction (attempt_id);
+CREATE INDEX gateway_transaction_as_announced ON gateway_transaction (upper(transaction_id));
 
 ALTER TABLE payment
     ADD COLUMN attempt_id bigint REFERENCES payment_attempt (attempt_id),

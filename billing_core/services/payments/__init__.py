@@ -1,0 +1,1 @@
+"""Payments by gateway and transfer: start, ask, credit, decide, reconcile."""

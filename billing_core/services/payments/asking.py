@@ -1,0 +1,238 @@
+"""Ask a gateway what became of an attempt, and do what its answer means."""
+
+import logging
+from datetime import datetime
+
+from billing_core.db import payments as db
+from billing_core.db.connect import Connection, in_transaction
+from billing_core.db.payments import Attempt, UnknownAttemptError
+from billing_core.errors import BillingError
+from billing_core.gateways.contract import (
+    Answer,
+    Gateway,
+    GatewayRefusedError,
+    GatewayUnknownError,
+    Hint,
+)
+from billing_core.payments import (
+    HINTED_ASKS_MAX,
+    AttemptState,
+    is_asked_long_enough,
+    next_ask,
+    step_unanswered,
+)
+from billing_core.references import is_reference
+from billing_core.services.payments.answers import take_answer
+
+log = logging.getLogger(__name__)
+
+#: What a hint's event says when the customer came back as one who had paid.
+_SAYS_SUCCESS = "says success"
+_GATEWAY_ID_MAX = 255
+
+
+class OtherGatewayError(BillingError):
+    """The attempt was made with another gateway, or with none."""
+
+    def __init__(self, reference: str, gateway: str) -> None:
+        super().__init__(f"Payment {reference} was not made by {gateway}.")
+
+
+class AskedElsewhereError(BillingError):
+    """This is more money of another attempt: the gateway knows only that one."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"Ask about {reference}: this money came for it.")
+
+
+def ask_about(
+    conn: Connection,
+    gateway: Gateway,
+    reference: str,
+    *,
+    finished: bool = False,
+    hint_id: str | None = None,
+    verification: str,
+    actor: str,
+    now: datetime,
+) -> Attempt:
+    """Ask the gateway about an attempt and do what its answer means.
+
+    Any number may ask at once. One of them speaks with the gateway, outside of any
+    transaction; the others wait for it, and ask no more if that has settled it. What
+    is true afterwards is returned. An attempt that nobody could ask about now is
+    asked about by the reconciler.
+
+    ``finished``: the customer came back as one who has paid (bKash then captures).
+    """
+    attempt_id = db.find_by_reference(conn, reference)
+    if attempt_id is None:
+        raise UnknownAttemptError(reference)
+    seen = db.read_attempt(conn, attempt_id)
+    if seen.again_of_attempt_id is not None:
+        of = db.read_attempt(conn, seen.again_of_attempt_id)
+        raise AskedElsewhereError(of.reference)
+    if seen.gateway != gateway.name:
+        raise OtherGatewayError(reference, gateway.name)
+    with db.asking(conn, attempt_id) as alone:
+        attempt = db.read_attempt(conn, attempt_id)
+        became_paid = attempt.state == AttemptState.PAID != seen.state
+        if not alone or became_paid:
+            return attempt
+        finished = finished or db.has_event(conn, attempt_id, "hint", _SAYS_SUCCESS)
+        asked = attempt.asked(hint_id=hint_id, customer_finished=finished)
+        try:
+            answer = gateway.ask(asked, now=now)
+        except GatewayUnknownError as error:
+            return _no_answer(conn, attempt_id, str(error), actor=actor, now=now)
+        except GatewayRefusedError as error:
+            if error.ours:
+                log.error("payment.gateway_refuses_us gateway=%s", gateway.name)
+                return _no_answer(conn, attempt_id, str(error), actor=actor, now=now)
+            return _unknown_there(conn, attempt_id, str(error), actor=actor, now=now)
+        return _answered(
+            conn, attempt_id, answer, verification=verification, actor=actor, now=now
+        )
+
+
+def take_hint(
+    conn: Connection,
+    gateway: Gateway,
+    hint: Hint,
+    *,
+    verification: str,
+    actor: str,
+    now: datetime,
+) -> Attempt | None:
+    """Follow a hint that anybody may have sent; None = it names no attempt of ours.
+
+    Nothing in it is believed: it finds our row, and the gateway is asked. That it says
+    cancelled is noted and changes nothing; that it says so a hundred times, too.
+    """
+    attempt_id = _find_hinted(conn, gateway, hint)
+    if attempt_id is None:
+        return None
+    attempt = db.read_attempt(conn, attempt_id)
+    if hint.claims:
+        note = f"says {hint.claims[:20]}"
+        if hint.signature_is_right is False:
+            note += ", wrongly signed"
+        db.log_event_once(conn, attempt_id, at=now, actor=actor, what="hint", note=note)
+    if hint.claims == "cancelled":
+        db.set_cancelled(conn, attempt_id, now)
+    known = {each.value for each in db.list_transactions(conn, attempt_id)}
+    hint_id = hint.transaction_id
+    tells_nothing = attempt.state == AttemptState.PAID and (
+        hint_id is None or hint_id in known
+    )
+    if tells_nothing or attempt.asks >= HINTED_ASKS_MAX:
+        return attempt
+    return ask_about(
+        conn,
+        gateway,
+        attempt.reference,
+        finished=hint.claims == "success",
+        hint_id=hint_id,
+        verification=verification,
+        actor=actor,
+        now=now,
+    )
+
+
+def _find_hinted(conn: Connection, gateway: Gateway, hint: Hint) -> int | None:
+    """Find the attempt that a hint names; the gateway's own id comes first."""
+    found = None
+    if hint.payment_id and _is_storable(hint.payment_id):
+        found = db.find_by_checkout(conn, gateway.name, hint.payment_id)
+    if found is None and hint.reference and is_reference(hint.reference):
+        found = db.find_by_reference(conn, hint.reference)
+    if found is None:
+        return None
+    attempt = db.read_attempt(conn, found)
+    is_its = attempt.gateway == gateway.name and attempt.again_of_attempt_id is None
+    return found if is_its else None
+
+
+def _is_storable(text: str) -> bool:
+    """Tell whether PostgreSQL can even be asked for this text."""
+    return len(text) <= _GATEWAY_ID_MAX and text.isprintable()
+
+
+def _answered(
+    conn: Connection,
+    attempt_id: int,
+    answer: Answer,
+    *,
+    verification: str,
+    actor: str,
+    now: datetime,
+) -> Attempt:
+    def work() -> Attempt:
+        attempt = db.lock_attempt(conn, attempt_id)
+        take_answer(
+            conn, attempt, answer, verification=verification, actor=actor, now=now
+        )
+        return db.read_attempt(conn, attempt_id)
+
+    return in_transaction(conn, work)
+
+
+def _no_answer(
+    conn: Connection, attempt_id: int, text: str, *, actor: str, now: datetime
+) -> Attempt:
+    """Note that the gateway gave no answer: that is not a no, it is asked again."""
+
+    def work() -> Attempt:
+        attempt = db.lock_attempt(conn, attempt_id)
+        state = AttemptState(attempt.state)
+        is_over = is_asked_long_enough(attempt.created_at, now)
+        to = step_unanswered(state, attempt.reason, is_over=is_over)
+        db.set_outcome(
+            conn,
+            attempt_id,
+            state=to.state,
+            reason=to.reason,
+            next_ask_at=next_ask(to.state, attempt.created_at, now),
+        )
+        db.log_event_once(
+            conn, attempt_id, at=now, actor=actor, what="asked", note=text
+        )
+        if to.state != state:
+            db.log_event(
+                conn,
+                attempt_id,
+                at=now,
+                actor=actor,
+                what=to.state,
+                note=to.reason,
+            )
+        return db.read_attempt(conn, attempt_id)
+
+    return in_transaction(conn, work)
+
+
+def _unknown_there(
+    conn: Connection, attempt_id: int, text: str, *, actor: str, now: datetime
+) -> Attempt:
+    """Note that the gateway knows no such checkout: nothing can have been paid by it.
+
+    What a person looks at, or what was paid, stays as it is.
+    """
+
+    def work() -> Attempt:
+        attempt = db.lock_attempt(conn, attempt_id)
+        open_states = (AttemptState.CREATED, AttemptState.PENDING)
+        fails = attempt.state in open_states
+        state = AttemptState.FAILED if fails else AttemptState(attempt.state)
+        db.set_outcome(
+            conn,
+            attempt_id,
+            state=state,
+            reason=text if fails else attempt.reason,
+            next_ask_at=next_ask(state, attempt.created_at, now),
+        )
+        what = "failed" if fails else "asked"
+        db.log_event_once(conn, attempt_id, at=now, actor=actor, what=what, note=text)
+        return db.read_attempt(conn, attempt_id)
+
+    return in_transaction(conn, work)

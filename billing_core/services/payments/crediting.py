@@ -1,0 +1,85 @@
+"""Credit what a gateway says was paid, once, with all that follows."""
+
+from datetime import datetime
+
+from billing_core import ledger
+from billing_core.db import payments as db
+from billing_core.db.connect import Connection
+from billing_core.db.ledger import insert_payment, post
+from billing_core.db.payments import Attempt
+from billing_core.db.sessions import lock_wallets
+from billing_core.errors import BillingError
+from billing_core.gateways.contract import Answer
+from billing_core.payments import AttemptState, credited_fee, is_creditable
+from billing_core.services.arrival import money_came
+from billing_core.services.fulfilment import fulfil
+
+
+class NotCreditableError(BillingError):
+    """This answer is no money that can be credited to this attempt."""
+
+    def __init__(self, reference: str, why: str) -> None:
+        super().__init__(f"Payment {reference} cannot be credited: {why}.")
+
+
+def credit(
+    conn: Connection, attempt: Attempt, answer: Answer, *, actor: str, now: datetime
+) -> int:
+    """Credit a locked attempt in the caller's transaction; returns the payment's id.
+
+    The amount is what the gateway says was paid, never what we had hoped for.
+
+    1. lock the wallet
+    2. claim the money's ids; what stands on another attempt is refused
+    3. post the entry, with what the gateway keeps
+    4. record the payment, and the attempt as paid
+    5. do what it was paid for
+    6. let the rest settle bills, restore service and extend running sessions
+    """
+    amount, fee = answer.amount, credited_fee(answer)
+    if amount is None or not is_creditable(amount):
+        raise NotCreditableError(attempt.reference, "no usable amount was paid")
+    if answer.currency not in (None, attempt.currency):
+        raise NotCreditableError(attempt.reference, f"{answer.currency} was paid")
+    lock_wallets(conn, [attempt.customer_id])
+    if db.claim_transactions(conn, attempt, answer.transactions):
+        raise NotCreditableError(attempt.reference, "its money stands on another")
+    entry_id = post(
+        conn,
+        ledger.LedgerEntry(
+            attempt.customer_id,
+            "top_up",
+            now,
+            f"payment:{attempt.reference}",
+            actor,
+            ledger.money_in_by_gateway(attempt.gateway, amount, fee),
+            attempt.reference,
+        ),
+    )
+    if entry_id is None:
+        raise NotCreditableError(attempt.reference, "it was credited before")
+    payment_id = insert_payment(
+        conn,
+        customer_id=attempt.customer_id,
+        method=attempt.gateway,
+        amount=amount,
+        received_at=now,
+        operator=actor,
+        note=attempt.reference,
+        entry_id=entry_id,
+        fee=fee,
+        attempt_id=attempt.attempt_id,
+    )
+    db.set_decision(
+        conn,
+        attempt.attempt_id,
+        state=AttemptState.PAID,
+        reason="",
+        decided_by=actor,
+        decided_at=now,
+    )
+    note = f"{amount} {attempt.currency}, receipt R{payment_id}"
+    db.log_event(conn, attempt.attempt_id, at=now, actor=actor, what="paid", note=note)
+    fulfil(conn, db.read_attempt(conn, attempt.attempt_id), now=now, actor=actor)
+    money_came(conn, attempt.customer_id, now=now, actor=actor)
+    return payment_id

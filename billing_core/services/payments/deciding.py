@@ -1,0 +1,143 @@
+"""What a person decides about money that waits: approve or reject, once."""
+
+from datetime import datetime
+
+from billing_core.db import payments as db
+from billing_core.db.connect import Connection, in_transaction
+from billing_core.db.customers import log_customer_event
+from billing_core.db.payments import Attempt
+from billing_core.errors import BillingError
+from billing_core.payments import (
+    TO_DECIDE,
+    AttemptState,
+    approval_refused,
+    read_answer,
+)
+from billing_core.services.payments.crediting import credit
+
+_AT_ONCE = 1000
+
+
+class AlreadyDecidedError(BillingError):
+    """Somebody decided on this before; one decision stands."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.decided_by = attempt.decided_by or ""
+        at = "" if attempt.decided_at is None else f" at {attempt.decided_at:%F %T} UTC"
+        super().__init__(
+            f"Payment {attempt.reference} is {attempt.state} already: decided by"
+            f" {self.decided_by}{at}."
+        )
+
+
+class NothingToDecideError(BillingError):
+    """It does not wait for a person."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        super().__init__(
+            f"Payment {attempt.reference} is {attempt.state}: nobody has to decide"
+            " on it now."
+        )
+
+
+class NotApprovableError(BillingError):
+    """Approving this would credit what was not paid to us."""
+
+    def __init__(self, reference: str, why: str) -> None:
+        super().__init__(f"Payment {reference} cannot be approved: {why}.")
+
+
+class ReasonMissingError(BillingError):
+    """A rejection says why."""
+
+    def __init__(self) -> None:
+        super().__init__("Say why the payment is rejected.")
+
+
+def approve(
+    conn: Connection, attempt_id: int, *, operator: str, now: datetime
+) -> Attempt:
+    """Credit what waits for a person: as much as the gateway says was paid.
+
+    Of two who decide at once one wins, and the other is told who it was.
+    """
+
+    def work() -> Attempt:
+        attempt = _lock_undecided(conn, attempt_id)
+        answer = read_answer(attempt.answer)
+        why = approval_refused(attempt.reason, answer, attempt.currency)
+        if why is not None or answer is None:
+            raise NotApprovableError(attempt.reference, why or "there is no answer")
+        note = attempt.reason or "all agrees"
+        db.log_event(
+            conn, attempt_id, at=now, actor=operator, what="approved", note=note
+        )
+        credit(conn, attempt, answer, actor=operator, now=now)
+        return db.read_attempt(conn, attempt_id)
+
+    return in_transaction(conn, work)
+
+
+def approve_all_matching(
+    conn: Connection, *, operator: str, now: datetime
+) -> list[Attempt]:
+    """Approve all that agrees with its gateway's answer; returns what was approved."""
+    approved: list[Attempt] = []
+    for attempt in db.list_attempts(
+        conn, states=[AttemptState.CONFIRMED], limit=_AT_ONCE
+    )[::-1]:
+        try:
+            approved.append(
+                approve(conn, attempt.attempt_id, operator=operator, now=now)
+            )
+        except (AlreadyDecidedError, NothingToDecideError, NotApprovableError):
+            # Somebody, or a new answer, was faster: his word stands.
+            continue
+    return approved
+
+
+def reject(
+    conn: Connection, attempt_id: int, *, reason: str, operator: str, now: datetime
+) -> Attempt:
+    """Decide that what waits is not credited; the row stays, with the reason."""
+    if not reason.strip():
+        raise ReasonMissingError
+
+    def work() -> Attempt:
+        attempt = _lock_undecided(conn, attempt_id)
+        db.set_decision(
+            conn,
+            attempt_id,
+            state=AttemptState.REJECTED,
+            reason=reason.strip(),
+            decided_by=operator,
+            decided_at=now,
+        )
+        db.log_event(
+            conn,
+            attempt_id,
+            at=now,
+            actor=operator,
+            what="rejected",
+            note=": ".join(filter(None, (attempt.reason, reason.strip()))),
+        )
+        log_customer_event(
+            conn,
+            attempt.customer_id,
+            at=now,
+            actor=operator,
+            what="payment rejected",
+            note=f"{attempt.reference}: {reason.strip()}",
+        )
+        return db.read_attempt(conn, attempt_id)
+
+    return in_transaction(conn, work)
+
+
+def _lock_undecided(conn: Connection, attempt_id: int) -> Attempt:
+    attempt = db.lock_attempt(conn, attempt_id)
+    if attempt.state in TO_DECIDE:
+        return attempt
+    if attempt.decided_by is not None:
+        raise AlreadyDecidedError(attempt)
+    raise NothingToDecideError(attempt)
