@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from billing_core.card_settings import SECRET_NAMES as CARD_SECRET_NAMES
+from billing_core.card_settings import CardSettingError, read_card_keys
+from billing_core.cards import CardKeys
 from billing_core.channels import MailServer, SmsGateway
 from billing_core.errors import BillingError
 from billing_core.message_settings import (
@@ -27,7 +30,7 @@ KEY_BYTES = 32
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 #: A secret may stand in a file of its own, named by this suffix (NAME_FILE, name_file).
-SECRETS = ("database_url", "secret_key", *SECRET_NAMES)
+SECRETS = ("database_url", "secret_key", *SECRET_NAMES, *CARD_SECRET_NAMES)
 PLAIN = ("currency", "zone", "var", "web_host", "web_port", "log_level", *PLAIN_NAMES)
 KNOWN_KEYS = frozenset((*PLAIN, *SECRETS, *(f"{name}_file" for name in SECRETS)))
 
@@ -59,6 +62,8 @@ class Settings:
     mail_server: MailServer | None = None
     sms_gateway: SmsGateway | None = None
     reminders: ReminderPolicy = NOTHING_TOLD
+    #: Without them there are no recharge cards.
+    card_keys: CardKeys | None = None
 
     def __repr__(self) -> str:  # a traceback or a log line must not show the secrets
         return f"Settings(currency={self.currency!r}, zone={self.zone.key!r})"
@@ -171,7 +176,8 @@ def _build(source: _Source) -> Settings:
         mail_server = read_mail_server(source.optional)
         sms_gateway = read_sms_gateway(source.optional)
         policy = read_policy(source.optional, mail_server, sms_gateway)
-    except MessageSettingError as error:
+        card_keys = read_card_keys(source.optional)
+    except (MessageSettingError, CardSettingError) as error:
         raise SettingsError(str(error)) from error
     return Settings(
         database_url=_database_url(*source.secret("database_url")),
@@ -185,6 +191,7 @@ def _build(source: _Source) -> Settings:
         mail_server=mail_server,
         sms_gateway=sms_gateway,
         reminders=policy,
+        card_keys=card_keys,
     )
 
 

@@ -6,9 +6,12 @@ CONFIGURATION = """\
 # Settings of this Khata. The environment (KHATA_…) wins over them.
 # `khata up` wrote this file once; it is yours to edit.
 
-# Both secrets stand in files of their own, for the servers' group only.
+# The secrets stand in files of their own, for the servers' group only. With card_key
+# the PINs of recharge cards are kept: when you change it, list the old ones, one a
+# line, in the file that card_keys_old_file names.
 database_url_file = "secrets/database_url"
 secret_key_file = "secrets/secret_key"
+card_key_file = "secrets/card_key"
 
 # Fixed for good with the first start: the books are kept in them.
 currency = "{currency}"

@@ -22,7 +22,7 @@ def new_password() -> str:
 
 
 def new_secret_key() -> str:
-    """Make a key that seals customer passwords."""
+    """Make a key that seals customer passwords, or that PINs are kept with."""
     return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode("ascii")
 
 
@@ -46,6 +46,17 @@ def secret_key_file(layout: Layout, server: Identity, *, has_database: bool) -> 
             "Restore that file from your backup. To begin anew, remove "
             f"{layout.postgres} as well: all customers are lost then.",
         )
+    _keep(path, new_secret_key, 0o640, server.gid)
+    return path
+
+
+def card_key_file(layout: Layout, server: Identity) -> Path:
+    """Return the file of the key that recharge cards' PINs are kept with.
+
+    Databases are older than cards, so a missing file is made; if cards were printed
+    with a key that is lost, `khata doctor` tells.
+    """
+    path = layout.secrets / "card_key"
     _keep(path, new_secret_key, 0o640, server.gid)
     return path
 

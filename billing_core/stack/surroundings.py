@@ -16,6 +16,7 @@ from billing_core.stack.packages import (
     refuse_wrong_python,
 )
 from billing_core.stack.secret_files import (
+    card_key_file,
     secret_key_file,
     server_secret,
     superuser_password,
@@ -67,6 +68,7 @@ def survey(layout: Layout, state: State) -> Surroundings:
         max_connections=2 * state.max_threads + CONNECTIONS_BESIDE_RADIUS,
     )
     secret_key_file(layout, server, has_database=made_by is not None)
+    card_key_file(layout, server)
     database_url = cluster.app_url(server_secret(layout, "database_password", server))
     write_server_secret(layout, "database_url", database_url, server)
     server_secret(layout, "admin_password", server)

@@ -1,5 +1,6 @@
 """`khata doctor`: each trouble is found, named, and comes with how to mend it."""
 
+import base64
 import os
 import time
 from collections.abc import Iterator
@@ -30,8 +31,13 @@ def patient_at_rest() -> Iterator[Patient]:
     with stack.scratch_var() as var, stack.start_postgres_only(var) as postgres:
         migrate(postgres.url)
         layout = Layout(var)
-        for name, text in (("database_url", postgres.url), ("secret_key", "A" * 43)):
-            (layout.secrets / name).write_text(text + "=" * (name == "secret_key"))
+        key = base64.b64encode(bytes(32)).decode("ascii")
+        for name, text in (
+            ("database_url", postgres.url),
+            ("secret_key", key),
+            ("card_key", key),
+        ):
+            (layout.secrets / name).write_text(text)
             (layout.secrets / name).chmod(0o640)
         write_config(layout, currency="BDT", zone="Asia/Dhaka")
         settings = load_settings({"KHATA_CONFIG": str(layout.config)})

@@ -25,6 +25,7 @@ PURE = (
     "ledger",
     "mac_addresses",
     "money",
+    "payments",
     "permissions",
     "proration",
     "reminders",
@@ -86,7 +87,8 @@ def test_a_pure_module_imports_only_pure_modules(name: str) -> None:
     for module in imports(path):
         top, _, rest = module.partition(".")
         assert top not in IMPURE, f"{name} imports {module}"
-        if top == "billing_core":
+        # The records that gateways answer in are as pure as any rule.
+        if top == "billing_core" and not rest.startswith("gateways.contract"):
             assert rest.partition(".")[0] in PURE, f"{name} imports {module}"
 
 

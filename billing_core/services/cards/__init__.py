@@ -1,0 +1,1 @@
+"""Recharge cards: make, print, activate and void them, and redeem their PINs."""
