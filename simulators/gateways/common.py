@@ -1,6 +1,7 @@
 """What the simulated gateways share: clock, fault knobs, the customer's page."""
 
 import html
+import json
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -197,5 +198,21 @@ def posting_page(gateway: str, *, action: str, fields: Mapping[str, str]) -> str
             f'<form id="back" method="post" action="{html.escape(action)}">{inputs}'
             "<button>Back to the shop</button></form>"
             '<script>document.getElementById("back").submit()</script>'
+        ),
+    )
+
+
+def leading_page(gateway: str, addresses: Sequence[str]) -> str:
+    """Make a page that calls several addresses of the shop and stays at the last."""
+    # Inside a script, "</" would end it.
+    listed = json.dumps(list(addresses)).replace("<", "\\u003c")
+    return _PAGE.format(
+        gateway=html.escape(gateway),
+        body=(
+            "<script>(async () => {"
+            f" const addresses = {listed}; const last = addresses.pop();"
+            " for (const a of addresses) {"
+            " await fetch(a, {mode: 'no-cors'}).catch(() => null); }"
+            " location = last; })()</script>"
         ),
     )
