@@ -31,10 +31,24 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 #: A secret may stand in a file of its own, named by this suffix (NAME_FILE, name_file).
 SECRETS = ("database_url", "secret_key", *SECRET_NAMES, *CARD_SECRET_NAMES)
-PLAIN = ("currency", "zone", "var", "web_host", "web_port", "log_level", *PLAIN_NAMES)
+PLAIN = (
+    "currency",
+    "zone",
+    "var",
+    "web_host",
+    "web_port",
+    "log_level",
+    "trusted_proxies",
+    *PLAIN_NAMES,
+)
 KNOWN_KEYS = frozenset((*PLAIN, *SECRETS, *(f"{name}_file" for name in SECRETS)))
 
-DEFAULTS = {"web_host": "127.0.0.1", "web_port": "8080", "log_level": "INFO"}
+DEFAULTS = {
+    "web_host": "127.0.0.1",
+    "web_port": "8080",
+    "log_level": "INFO",
+    "trusted_proxies": "0",
+}
 
 
 class SettingsError(BillingError):
@@ -62,6 +76,8 @@ class Settings:
     mail_server: MailServer | None = None
     sms_gateway: SmsGateway | None = None
     reminders: ReminderPolicy = NOTHING_TOLD
+    #: Proxies of our own before the web pages, whose X-Forwarded-… are believed.
+    trusted_proxies: int = 0
     #: Without them there are no recharge cards.
     card_keys: CardKeys | None = None
 
@@ -191,6 +207,7 @@ def _build(source: _Source) -> Settings:
         mail_server=mail_server,
         sms_gateway=sms_gateway,
         reminders=policy,
+        trusted_proxies=_proxies(*source.text("trusted_proxies")),
         card_keys=card_keys,
     )
 
@@ -262,6 +279,12 @@ def _var_dir(source: _Source) -> Path:
 def _port(value: str, label: str) -> int:
     if not re.fullmatch("[0-9]{1,5}", value) or not 1 <= int(value) <= 65535:
         raise SettingsError(f"{label}={value}: use a port from 1 to 65535.")
+    return int(value)
+
+
+def _proxies(value: str, label: str) -> int:
+    if not re.fullmatch("[0-9]", value):
+        raise SettingsError(f"{label}={value}: use a number from 0 to 9.")
     return int(value)
 
 
