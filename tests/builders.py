@@ -19,10 +19,10 @@ from billing_core.db.nas import NewNas
 from billing_core.db.packages import NewPackage, insert_package
 from billing_core.services.accounting import FoldResult, fold_intake
 from billing_core.services.audit import Finding, audit
+from billing_core.services.cash import take_cash
 from billing_core.services.closing import close_sessions_of_restarted_nas
 from billing_core.services.customers import Registration, add_customer
 from billing_core.services.nas import add_nas
-from billing_core.services.wallets import top_up
 
 KEY = bytes(range(32))
 NOON = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)  # 12:00 in Dhaka
@@ -93,7 +93,7 @@ def a_customer(
         conn, registration, secret_key=KEY, actor="test", now=NOON
     )
     if Decimal(balance):
-        top_up(
+        take_cash(
             conn,
             registration.username,
             Decimal(balance),

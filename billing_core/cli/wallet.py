@@ -10,7 +10,9 @@ from billing_core.cli.output import json_option, limit_option, show, show_table
 from billing_core.cli.units import Amount
 from billing_core.db import customers as customers_db
 from billing_core.db.ledger import list_entries
+from billing_core.db.receipts import receipt_number
 from billing_core.services import wallets
+from billing_core.services.cash import take_cash
 
 
 @click.group()
@@ -67,7 +69,7 @@ def topup(
 ) -> None:
     """Record AMOUNT of cash from USERNAME and put it into the wallet."""
     with at_desk() as desk:
-        entry_id = wallets.top_up(
+        taken = take_cash(
             desk.conn,
             username,
             amount,
@@ -82,13 +84,19 @@ def topup(
         if as_json:
             available, posted = customer.available, customer.posted
             show(
-                {"entry_id": entry_id, "posted": posted, "available": available},
+                {
+                    "entry_id": taken.entry_id,
+                    "receipt": receipt_number(taken.payment_id),
+                    "posted": posted,
+                    "available": available,
+                },
                 desk.settings.zone,
             )
         else:
             click.echo(
                 f"{username} has {customer.available} {desk.settings.currency}"
-                f" available (entry {entry_id})."
+                f" available (entry {taken.entry_id}, receipt"
+                f" {receipt_number(taken.payment_id)})."
             )
 
 

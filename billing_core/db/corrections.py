@@ -56,6 +56,11 @@ class BillStanding:
         return self.gross - self.paid
 
     @property
+    def is_open(self) -> bool:
+        """Tell whether something is to be paid on it."""
+        return self.status in ("unpaid", "partial")
+
+    @property
     def name(self) -> str:
         """Return what people call it."""
         return self.number or str(self.bill_id)

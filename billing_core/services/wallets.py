@@ -1,4 +1,4 @@
-"""Put money into wallets, and take mistakes back."""
+"""Take mistakes in wallets back, and adjust what nothing else explains."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -12,13 +12,6 @@ from billing_core.db.sessions import lock_wallets
 from billing_core.errors import BillingError
 from billing_core.services.arrival import money_came
 from billing_core.services.corrections import take_back_settlements
-
-
-class TopUpError(BillingError):
-    """This cannot be put into a wallet."""
-
-    def __init__(self, amount: Decimal) -> None:
-        super().__init__(f"A top-up must be more than 0, not {amount}.")
 
 
 class KeyUsedError(BillingError):
@@ -67,65 +60,6 @@ _INSTEAD = {
     "reversal": "it opened a bill again, which money in the wallet settles",
 }
 _REVERSIBLE = frozenset({"top_up", "adjustment", "reversal"})
-
-
-def top_up(
-    conn: Connection,
-    username: str,
-    amount: Decimal,
-    *,
-    key: str,
-    operator: str,
-    note: str,
-    now: datetime,
-) -> int:
-    """Record cash an operator took and put it into the wallet; returns the entry's id.
-
-    1. lock the wallet
-    2. post the entry; the same key again returns the first entry and changes nothing,
-       unless it names another amount: then one of the two is a mistake
-    3. record the payment
-    4. let it settle bills, restore service and extend running sessions
-    """
-    if amount <= 0:
-        raise TopUpError(amount)
-
-    def work() -> int:
-        customer_id = customers_db.find_customer_id(conn, username)
-        lock_wallets(conn, [customer_id])
-        entry_key = f"cash:{key}"
-        entry_id = db.post(
-            conn,
-            ledger.LedgerEntry(
-                customer_id,
-                "top_up",
-                now,
-                entry_key,
-                operator,
-                ledger.money_in(ledger.CASH, amount),
-                note,
-            ),
-        )
-        if entry_id is None:
-            first = db.find_entry(conn, customer_id, entry_key)
-            paid = db.read_postings(conn, customer_id, first)[0].amount
-            if paid != amount:
-                raise KeyUsedError(key, paid)
-            return first
-        db.insert_payment(
-            conn,
-            customer_id=customer_id,
-            method="cash",
-            amount=amount,
-            received_at=now,
-            operator=operator,
-            note=note,
-            entry_id=entry_id,
-        )
-        money_came(conn, customer_id, now=now, actor=operator)
-        return entry_id
-
-    return in_transaction(conn, work)
 
 
 def reverse_entry(

@@ -22,9 +22,9 @@ from billing_core.migrations import migrate
 from billing_core.services.audit import audit
 from billing_core.services.billing_run import run_cycles
 from billing_core.services.calendar import number_new_bills, suspend_the_overdue
+from billing_core.services.cash import take_cash
 from billing_core.services.partitions import ensure_partitions
 from billing_core.services.service_days import run_service_days
-from billing_core.services.wallets import top_up
 from tests.builders import a_customer, a_daily_package, at_once, rows, username_of
 from tests.integration.test_billing_run import a_monthly_customer, dhaka
 
@@ -226,7 +226,7 @@ def test_runs_among_payments_sweeps_and_numbering_keep_the_books_whole(
 
     def pay(own: Connection) -> int:
         for username in payers:
-            top_up(
+            take_cash(
                 own,
                 username,
                 Decimal(1800),

@@ -11,9 +11,10 @@ from billing_core.db.connect import Connection
 from billing_core.errors import BillingError
 from billing_core.services import changes, suspension
 from billing_core.services.audit import audit
+from billing_core.services.cash import take_cash
 from billing_core.services.charges import bill_again, charge_customer
 from billing_core.services.corrections import credit_bill, void_bill
-from billing_core.services.wallets import adjust, reverse_entry, top_up
+from billing_core.services.wallets import adjust, reverse_entry
 from tests.builders import a_daily_package, a_package, rows, username_of
 from tests.integration.test_billing_run import DHAKA, a_monthly_customer, dhaka, run
 from tests.integration.test_changes import a_profile
@@ -111,7 +112,7 @@ class _Walk:
         return Decimal(self.rng.randrange(1, 150_000)) / 100
 
     def pay(self) -> None:
-        top_up(
+        take_cash(
             self.conn,
             self.username,
             self.amount(),

@@ -12,7 +12,7 @@ from billing_core.services.calendar import (
     number_new_bills,
     suspend_the_overdue,
 )
-from billing_core.services.wallets import top_up
+from billing_core.services.cash import take_cash
 from tests.builders import (
     Packets,
     a_customer,
@@ -78,7 +78,7 @@ def test_a_day_that_is_not_covered_suspends_and_a_top_up_restores_at_once(
 
     noon = MIDNIGHT + DAY / 2
     for amount, status in (("5", "suspended"), ("50", "active")):
-        top_up(
+        take_cash(
             conn,
             customer.username,
             Decimal(amount),

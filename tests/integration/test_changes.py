@@ -15,9 +15,9 @@ from billing_core.errors import BillingError
 from billing_core.services import changes, prices
 from billing_core.services.audit import audit
 from billing_core.services.calendar import charge_the_day
+from billing_core.services.cash import take_cash
 from billing_core.services.changes import Change
 from billing_core.services.customers import activate
-from billing_core.services.wallets import top_up
 from tests.builders import (
     Packets,
     a_customer,
@@ -263,7 +263,7 @@ def test_a_running_session_comes_back_on_its_new_package(conn: Connection) -> No
 
     made = to_package(conn, customer_id, a_monthly_package(conn))
     # Money does not call it off.
-    top_up(
+    take_cash(
         conn,
         username_of(conn, customer_id),
         D(1000),

@@ -365,6 +365,7 @@ def test_cash_is_put_in_once_a_key(khata: Khata, name: str) -> None:
         == again
         == {
             "entry_id": first["entry_id"],
+            "receipt": first["receipt"],
             "posted": "500.00",
             "available": "500.00",
         }

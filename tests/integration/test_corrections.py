@@ -13,6 +13,7 @@ from billing_core.db.profiles import insert_vat_profile
 from billing_core.db.queries import load_queries
 from billing_core.services import suspension
 from billing_core.services.audit import audit
+from billing_core.services.cash import take_cash
 from billing_core.services.charges import bill_again, charge_customer
 from billing_core.services.corrections import (
     CorrectionError,
@@ -26,7 +27,6 @@ from billing_core.services.wallets import (
     ReasonMissingError,
     adjust,
     reverse_entry,
-    top_up,
 )
 from tests.builders import (
     NOON,
@@ -115,7 +115,7 @@ def charge(
 
 
 def put_in(conn: Connection, customer_id: int, amount: str, now: Any = JANUARY) -> int:
-    return top_up(
+    return take_cash(
         conn,
         username_of(conn, customer_id),
         D(amount),
@@ -123,7 +123,7 @@ def put_in(conn: Connection, customer_id: int, amount: str, now: Any = JANUARY) 
         operator="nila",
         note="",
         now=now,
-    )
+    ).entry_id
 
 
 def take_back(

@@ -7,8 +7,8 @@ import pytest
 
 from billing_core.db.connect import Connection
 from billing_core.db.outbox import OutboxItem, list_outbox, next_due
+from billing_core.services.cash import take_cash
 from billing_core.services.outbox import Answer, Outcome, claim, record
-from billing_core.services.wallets import top_up
 from tests.builders import (
     NOON,
     Packets,
@@ -134,7 +134,7 @@ def test_a_request_for_a_session_that_ended_meanwhile_is_not_sent(
 
 
 def pay(conn: Connection, p: Packets) -> None:
-    top_up(
+    take_cash(
         conn,
         p.username,
         Decimal(50),

@@ -15,10 +15,10 @@ from billing_core.db.messages import set_contact, write_policy
 from billing_core.reminders import CHANNELS, ReminderPolicy
 from billing_core.service_days import DayPrice, day_charge
 from billing_core.services import suspension
+from billing_core.services.cash import take_cash
 from billing_core.services.purchases import buy_package
 from billing_core.services.reminders import queue_reminders
 from billing_core.services.service_days import run_service_days
-from billing_core.services.wallets import top_up
 from tests.builders import (
     a_customer,
     a_daily_package,
@@ -70,7 +70,7 @@ def an_owing_customer(conn: Connection, **profile: object) -> int:
 
 
 def pay(conn: Connection, customer_id: int, amount: str, now: datetime) -> None:
-    top_up(
+    take_cash(
         conn,
         username_of(conn, customer_id),
         Decimal(amount),

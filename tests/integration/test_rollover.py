@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from billing_core.db.connect import Connection
+from billing_core.services.cash import take_cash
 from billing_core.services.closing import cut_due_sessions
 from billing_core.services.customers import suspend
 from billing_core.services.rollover import roll_service_days
-from billing_core.services.wallets import top_up
 from tests.builders import (
     NOON,
     Packets,
@@ -183,7 +183,7 @@ def test_whoever_was_cut_at_midnight_pays_the_day_when_money_comes(
     roll(conn, MIDNIGHT)
     assert asked(conn) == ["BALANCE_EXHAUSTED"]
 
-    top_up(
+    take_cash(
         conn,
         username_of(conn, customer_id),
         Decimal(20),

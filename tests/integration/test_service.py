@@ -10,8 +10,8 @@ from billing_core.db.customers import CustomerError, read_customer
 from billing_core.db.suspension import list_will_be_suspended
 from billing_core.services import suspension
 from billing_core.services.audit import audit
+from billing_core.services.cash import take_cash
 from billing_core.services.customers import activate, suspend
-from billing_core.services.wallets import top_up
 from tests.builders import Packets, a_nas, fold, rows, sessions_of, username_of
 from tests.integration.test_billing_run import a_monthly_customer, bills, dhaka, run
 
@@ -34,7 +34,7 @@ def status(conn: Connection, customer_id: int) -> tuple[str, str | None]:
 
 
 def pay(conn: Connection, customer_id: int, amount: str, now: datetime) -> None:
-    top_up(
+    take_cash(
         conn,
         username_of(conn, customer_id),
         Decimal(amount),

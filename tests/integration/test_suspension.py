@@ -8,8 +8,8 @@ import pytest
 
 from billing_core.db.connect import Connection, connect
 from billing_core.db.customers import CustomerError
+from billing_core.services.cash import take_cash
 from billing_core.services.customers import activate, suspend
-from billing_core.services.wallets import top_up
 from tests.builders import (
     NOON,
     Packets,
@@ -132,7 +132,7 @@ def test_money_does_not_restore_whom_an_operator_suspended(conn: Connection) -> 
     p = Packets(username_of(conn, customer_id), a_nas(conn))
     fold(conn, p.start())
     put_off(conn, customer_id)
-    top_up(
+    take_cash(
         conn,
         username_of(conn, customer_id),
         Decimal(50),

@@ -29,10 +29,10 @@ from billing_core.services.calendar import (
     number_new_bills,
     suspend_the_overdue,
 )
+from billing_core.services.cash import take_cash
 from billing_core.services.customers import Registration, add_customer
 from billing_core.services.partitions import ensure_partitions
 from billing_core.services.purchases import buy_package
-from billing_core.services.wallets import top_up
 from tests.builders import KEY, Packets, a_nas, a_package, fold, rows
 from tests.time_travel import model
 from tests.time_travel.cast import CAST
@@ -129,7 +129,7 @@ class World:
         return name
 
     def pay(self, one: Customer, amount: Decimal, now: datetime) -> None:
-        top_up(
+        take_cash(
             self.conn,
             one.name,
             amount,

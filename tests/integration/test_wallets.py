@@ -8,13 +8,12 @@ import pytest
 from billing_core.db.connect import Connection
 from billing_core.db.ledger import EntryMissingError, read_postings
 from billing_core.errors import BillingError
+from billing_core.services.cash import CashError, take_cash
 from billing_core.services.sessions import disconnect
 from billing_core.services.wallets import (
     ReasonMissingError,
     ReversedAlreadyError,
-    TopUpError,
     reverse_entry,
-    top_up,
 )
 from tests.builders import (
     NOON,
@@ -37,7 +36,7 @@ from tests.builders import (
 def put_in(
     conn: Connection, customer_id: int, amount: str, key: str, seconds: int = 0
 ) -> int:
-    return top_up(
+    return take_cash(
         conn,
         username_of(conn, customer_id),
         Decimal(amount),
@@ -45,7 +44,7 @@ def put_in(
         operator="nila",
         note="",
         now=NOON + timedelta(seconds=seconds),
-    )
+    ).entry_id
 
 
 def take_back(conn: Connection, customer_id: int, entry_id: int) -> int:
@@ -73,7 +72,7 @@ def test_cash_goes_into_the_wallet_with_its_payment(conn: Connection) -> None:
 @pytest.mark.parametrize("amount", ["0", "-5.00"])
 def test_a_top_up_of_nothing_is_refused(conn: Connection, amount: str) -> None:
     customer_id = a_customer(conn, a_package(conn))
-    with pytest.raises(TopUpError, match="more than 0"):
+    with pytest.raises(CashError, match="more than 0"):
         put_in(conn, customer_id, amount, "receipt 1")
     assert posted(conn, customer_id) == 0
 

@@ -11,9 +11,9 @@ from billing_core import stack
 from billing_core.db.connect import Connection
 from billing_core.db.profiles import NewProfile, insert_profile, set_profile
 from billing_core.services.billing_run import bill_by_hand
+from billing_core.services.cash import take_cash
 from billing_core.services.customers import Registration, add_customer
 from billing_core.services.suspension import review_service
-from billing_core.services.wallets import top_up
 from simulators.nas import SimulatedNas
 from tests.builders import a_package
 from tests.integration.test_billing_run import DHAKA
@@ -89,7 +89,7 @@ def test_a_suspended_customer_is_let_into_his_profiles_place_and_back_by_paying(
     assert login.rate_limit is None
     session = nas.start_session(login)
 
-    top_up(
+    take_cash(
         radius_conn,
         username,
         Decimal(600),
