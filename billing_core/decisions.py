@@ -93,6 +93,8 @@ class AccessRequest(NamedTuple):
     nas_id: str
     #: As the NAS wrote it: sessions of one device are told by it.
     calling_station_id: str
+    #: A DHCP server asks about a device, by its MAC address and without a password.
+    is_of_device: bool = False
 
 
 class Subscription(NamedTuple):

@@ -75,15 +75,23 @@ def decode_key(text: str) -> bytes:
 
 def seal_password(key: bytes, clear: str) -> bytes:
     """Seal a clear password; the same password seals differently each time."""
+    return _seal(key, _usable(clear))
+
+
+def seal_no_password(key: bytes) -> bytes:
+    """Seal that there is none: opened, it is the empty text, which no password is."""
+    return _seal(key, b"\0" * _PADDED_TO_OCTETS)
+
+
+def _seal(key: bytes, text: bytes) -> bytes:
     header, cipher = _cipher(key)
-    text = _usable(clear)
     padded = text.ljust(-(-len(text) // _PADDED_TO_OCTETS) * _PADDED_TO_OCTETS, b"\0")
     nonce = os.urandom(_NONCE_OCTETS)
     return header + nonce + cipher.encrypt(nonce, padded, _PURPOSE + header)
 
 
 def open_password(key: bytes, sealed: bytes) -> str:
-    """Give back the clear password."""
+    """Give back the clear password; empty = the customer has none."""
     header, cipher = _cipher(key)
     if sealed[:_HEADER_OCTETS] != header:
         raise _foreign(sealed)

@@ -1,8 +1,9 @@
 """Read the attributes of a request, once, into what a decision needs; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from billing_core.decisions import AccessRequest
+from billing_core.mac_addresses import parse_mac
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -10,6 +11,10 @@ Pairs = Sequence[tuple[str, str]]
 # FreeRADIUS's own policy refuses these before Python is asked; this is the second lock.
 _ONLY_ONCE = frozenset(("User-Name", "Calling-Station-Id", "Khata-Nas-Id"))
 _NAS_ID_DIGITS_MAX = 18  # of a bigint
+# With any of these somebody proves who he is.
+_PROOFS = frozenset(
+    ("CHAP-Password", "MS-CHAP-Response", "MS-CHAP2-Response", "EAP-Message")
+)
 
 
 class MalformedRequestError(ValueError):
@@ -29,7 +34,27 @@ def parse_access_request(pairs: Pairs) -> AccessRequest:
         raise MalformedRequestError("there is no Khata-Nas-Id")
     if len(nas_id) > _NAS_ID_DIGITS_MAX:
         raise MalformedRequestError("Khata-Nas-Id is no bigint")
-    return AccessRequest(username, nas_id, attributes.get("Calling-Station-Id", ""))
+    station = attributes.get("Calling-Station-Id", "")
+    if attributes.get("User-Password", "") in ("", username):
+        device = _device_asked_about(attributes, username, station)
+        if device is not None:
+            return AccessRequest(device, nas_id, station, is_of_device=True)
+    return AccessRequest(username, nas_id, station)
+
+
+def _device_asked_about(
+    attributes: Mapping[str, str], username: str, station: str
+) -> str | None:
+    """Tell whose MAC address a DHCP server asks about; None when it is another login.
+
+    RouterOS sends the MAC address as User-Name, no password, an empty one or the MAC
+    address again (radius-password), and the device as Calling-Station-Id. The latter
+    is what no customer can choose at PPPoE or a hotspot: it must say the same.
+    """
+    if not _PROOFS.isdisjoint(attributes) or "Framed-Protocol" in attributes:
+        return None
+    device = parse_mac(username)
+    return device if device is not None and device == parse_mac(station) else None
 
 
 def _refuse_repeated(pairs: Pairs) -> None:

@@ -87,10 +87,13 @@ def authorize(pairs: tuple[tuple[str, str], ...] | None) -> Answer:
         return radiusd.RLM_MODULE_NOTFOUND, (), _reject(RejectReason.UNKNOWN_CUSTOMER)
     settings = _Server.settings
     password = open_password(settings.secret_key, state.password_sealed)
-    control: Pairs = (
-        encode_text("Cleartext-Password", password),
-        ("Khata-Customer-Id", ":=", str(state.customer_id)),
-    )
+    control: Pairs = (("Khata-Customer-Id", ":=", str(state.customer_id)),)
+    if password:
+        control += (encode_text("Cleartext-Password", password),)
+    elif request.is_of_device:
+        # His device is all he has to show. Any other login of his finds no password
+        # to compare with and is refused.
+        control += (("Khata-By-Device", ":=", "yes"),)
     decision = decide_access(state, request, int(now), _Server.today, settings.zone)
     if isinstance(decision, Reject):
         return radiusd.RLM_MODULE_OK, (), control + _reject(decision.reason)

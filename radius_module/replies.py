@@ -66,7 +66,11 @@ def encode_accept(state: AccessState, accept: Accept, cookie: str) -> Pairs:
         raise ReplyError("vendor", None, "nobody is let in through an unknown NAS")
     vendor = nas.vendor
     if accept.restriction is not None:
-        return _encode_restricted(vendor, nas.interim_interval_seconds, accept, cookie)
+        pairs = _encode_restricted(vendor, nas.interim_interval_seconds, accept, cookie)
+        if accept.restriction.state == "address_list" and state.framed_ip is not None:
+            # A list restricts him where he is.
+            pairs += (_ipv4("Framed-IP-Address", state.framed_ip),)
+        return pairs
     pairs = _encode_lasting(
         vendor,
         package.rate_up_bps,

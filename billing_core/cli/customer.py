@@ -13,6 +13,8 @@ from billing_core.cli.units import Amount, Rate, read_secret
 from billing_core.db import customers as db
 from billing_core.db import ledger as ledger_db
 from billing_core.db.reports import list_sessions
+from billing_core.kinds import BILLINGS, STATIC
+from billing_core.mac_addresses import parse_mac
 from billing_core.services import customers, purchases
 
 _SHOWN = 20
@@ -40,7 +42,7 @@ for command in customer_terms.COMMANDS:
 @click.option("--credit-limit", type=Amount(), default="0", help="May owe this much.")
 @click.option(
     "--kind",
-    type=click.Choice(["pppoe", "hotspot", "static", "other"]),
+    type=click.Choice(list(BILLINGS)),
     help="If not what the package is for.",
 )
 @click.option("--profile", help="His billing profile; monthly needs one to be billed.")
@@ -66,10 +68,18 @@ def add(
     mail: str,
     language: str,
 ) -> None:
-    """Take USERNAME on; his service begins now."""
+    """Take USERNAME on; his service begins now.
+
+    Of kind static, USERNAME may be his device's MAC address: without a password it
+    then gets its address by DHCP, from a router that asks RADIUS.
+    """
+    clear = None
+    is_device = kind == STATIC and parse_mac(username) is not None
+    if password is not None or password_file is not None or not is_device:
+        clear = read_secret(password, password_file, "Password")
     registration = customers.Registration(
         username=username,
-        password=read_secret(password, password_file, "Password"),
+        password=clear,
         package=package,
         name=name,
         mobile=mobile,

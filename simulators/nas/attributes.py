@@ -41,10 +41,13 @@ def nas_attributes(nas: NasIdentity) -> list[tuple[str, Value]]:
 
 def line_attributes(nas: NasIdentity, line: Line) -> list[tuple[str, Value]]:
     """List what a MikroTik says about a customer's line, login and accounting alike."""
+    station = line.mac
+    if nas.flavour is Flavour.DHCP:
+        station = client_identifier(line.mac)
     attributes: list[tuple[str, Value]] = [
         ("User-Name", line.username),
         ("NAS-Port", line.nas_port),
-        ("Calling-Station-Id", line.mac),
+        ("Calling-Station-Id", station),
     ]
     if nas.flavour is Flavour.PPPOE:
         attributes += [
@@ -53,6 +56,11 @@ def line_attributes(nas: NasIdentity, line: Line) -> list[tuple[str, Value]]:
             ("NAS-Port-Type", "Ethernet"),
             ("NAS-Port-Id", "ether2"),
             ("Called-Station-Id", "pppoe-service"),
+        ]
+    elif nas.flavour is Flavour.DHCP:
+        attributes += [
+            ("NAS-Port-Type", "Ethernet"),
+            ("Called-Station-Id", "dhcp1"),
         ]
     else:
         attributes += [
@@ -63,6 +71,14 @@ def line_attributes(nas: NasIdentity, line: Line) -> list[tuple[str, Value]]:
         if line.host_ip is not None:
             attributes += [("Mikrotik-Host-IP", line.host_ip)]
     return attributes + nas_attributes(nas)
+
+
+def client_identifier(mac: str) -> str:
+    """Write a device as RouterOS's DHCP server does: 1:2:0:5e:10:0:1.
+
+    Hardware type 1 (RFC 2132 section 9.14), then octets without leading zeros.
+    """
+    return "1:" + ":".join(f"{int(octet, 16):x}" for octet in mac.split(":"))
 
 
 def with_extra(

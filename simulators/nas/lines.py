@@ -7,7 +7,7 @@ from simulators.nas.options import Flavour
 
 # RouterOS begins an Acct-Session-Id with two characters that name the service, then
 # counts boots and sessions, so that none comes twice.
-_SERVICE: Final = {Flavour.PPPOE: "81", Flavour.HOTSPOT: "80"}
+_SERVICE: Final = {Flavour.PPPOE: "81", Flavour.HOTSPOT: "80", Flavour.DHCP: "83"}
 
 
 def new_line(

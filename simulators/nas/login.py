@@ -17,7 +17,8 @@ from simulators.nas.limits import Limits, first_int, first_str, read_limits
 from simulators.nas.options import Retry
 from simulators.nas.wire import Address, ask, open_socket, verified_reply
 
-Method = Literal["pap", "chap", "mschapv2", "eap-md5"]
+# "none" carries no password at all.
+Method = Literal["pap", "chap", "mschapv2", "eap-md5", "none"]
 
 _ROUND_TRIPS_MAX = 8
 
@@ -232,8 +233,12 @@ def _credentials(
     packet: AuthPacket, username: str, password: str, method: Method
 ) -> _Credentials:
     challenge = os.urandom(16)
+    if method == "none":
+        return _Credentials(())
     if method == "pap":
-        return _Credentials((("User-Password", packet.PwCrypt(password)),))
+        # An empty password is one block of zeros (RFC 2865 section 5.2).
+        hidden = packet.PwCrypt(password or "\0" * 16)
+        return _Credentials((("User-Password", hidden),))
     if method == "chap":
         chap = chap_password(os.urandom(1), password, challenge)
         return _Credentials((("CHAP-Challenge", challenge), ("CHAP-Password", chap)))

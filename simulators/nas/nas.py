@@ -168,7 +168,9 @@ class SimulatedNas:
         attributes = line_attributes(self.identity, line)
         if line.host_ip is not None:
             attributes.append(("Framed-IP-Address", line.host_ip))
-        if self.quirks.session_id_in_login:
+        # A DHCP server has no session before it has given the lease.
+        is_dhcp = self.identity.flavour is Flavour.DHCP
+        if self.quirks.session_id_in_login and not is_dhcp:
             attributes.append(("Acct-Session-Id", line.acct_session_id))
         return log_in(
             self._login_server, line, password, method, with_extra(attributes, extra)

@@ -10,6 +10,8 @@ class Flavour(StrEnum):
 
     PPPOE = "pppoe"
     HOTSPOT = "hotspot"
+    #: Leases: asks about a device by its MAC address, with an empty password.
+    DHCP = "dhcp"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,15 @@
 """`khata nas, package, customer, wallet`: what people type, and what they are told."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 from billing_core.db.connect import Connection
-from tests.builders import rows
+from billing_core.db.customers import CustomerError
+from billing_core.services.customers import Registration, add_customer
+from tests.builders import NOON, rows
 from tests.integration.cli_runner import Khata, khata_for
 
 
@@ -231,6 +234,30 @@ def test_passwords_are_neither_shown_nor_stored_in_clear(
         sealed,
         name,
     ) == [(True,)]
+
+
+def test_only_a_device_of_kind_static_needs_no_password(
+    khata: Khata, conn: Connection, name: str
+) -> None:
+    package = f"p-{name}"
+    khata.ok("package", "add", package, "--billing", "free")
+    mac = "02:00:" + ":".join(f"{octet:02X}" for octet in os.urandom(4))
+    written = mac.lower().replace(":", "-")
+
+    khata.ok("customer", "add", written, "--package", package, "--kind", "static")
+
+    assert khata.ok("customer", "show", mac, "--json").json["kind"] == "static"
+    for username, kind in (
+        (name, "static"),
+        (mac[:-1] + "x", "static"),
+        (mac, "pppoe"),
+    ):
+        options = ("--package", package, "--kind", kind)
+        told = khata("customer", "add", username, *options, stdin="\n")
+        assert told.code != 0, (username, kind)
+        facts = Registration(username, None, package, kind=kind)
+        with pytest.raises(CustomerError, match="needs a password"):
+            add_customer(conn, facts, secret_key=bytes(32), actor="test", now=NOON)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from billing_core.db.connect import Connection, connect
+from billing_core.mac_addresses import normalise_station
 from billing_core.services.customers import suspend
 from billing_core.services.purchases import buy_package
 from tests.builders import (
@@ -284,6 +285,9 @@ def test_a_session_of_anything_else_is_not_replaced(
         ("0200.5e10.000a", "02:00:5E:10:00:0A"),
         ("02005e10000a", "02:00:5E:10:00:0A"),
         ("02=3A00=3A5e=3A10=3A00=3A0a", "02:00:5E:10:00:0A"),
+        ("1:2:0:5e:10:0:a", "02:00:5E:10:00:0A"),
+        ("01:02:00:5E:10:00:0A", "02:00:5E:10:00:0A"),
+        ("2:2:0:5e:10:0:a", "2:2:0:5e:10:0:a"),
         ("02:00:5e:10:00:0", "02:00:5e:10:00:0"),
         ("8801711000000", "8801711000000"),
         ("caf=E9", "caf=E9"),
@@ -296,6 +300,8 @@ def test_a_device_has_one_spelling(conn: Connection, written: str, stored: str) 
         open_session(conn, a_grant(conn, customer_id, a_nas(conn)), mac=written) == "OK"
     )
     assert sessions_of(conn, customer_id)[0]["calling_station_id"] == stored
+    if "=" not in written:
+        assert normalise_station(written) == stored
 
 
 def test_the_same_device_is_known_in_any_spelling(conn: Connection) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from billing_core import stack
-from simulators.nas import LoginOutcome, LoginResult, Retry, SimulatedNas
+from simulators.nas import Flavour, LoginOutcome, LoginResult, Retry, SimulatedNas
 from tests.radius.conftest import running_stack
 from tests.radius.isp import PASSWORD, Isp, until
 
@@ -234,6 +234,25 @@ def test_the_policy_last_known_lets_in_who_was_in_and_knows_his_password(
         reasons = ["BAD_CREDENTIALS", "COULD_NOT_DECIDE"]
         assert until(lambda: isp.rejects(user) == reasons)
         assert until(lambda: login(user).class_value is not None)
+
+
+def test_the_policy_last_known_keeps_a_device_that_has_no_password(
+    remembering: stack.Stack, nas_of: NasOf
+) -> None:
+    with Isp(remembering) as isp:
+        nas = nas_of(remembering, flavour=Flavour.DHCP, is_patient=False)
+        facts = {"kind": "static", "password": None, "framed_ip": "10.7.7.7"}
+        isp.customer(isp.package(billing="free"), username=MAC, **facts)
+        assert nas.login(MAC, "", mac=MAC).framed_ip == "10.7.7.7"
+
+        with database_killed(isp):
+            again = nas.login(MAC, "", mac=MAC)
+            guess = nas.login(MAC, "", mac=MAC, method="chap")
+            elsewhere = nas.login(MAC, "", mac="02:00:00:00:00:99")
+
+        assert again.framed_ip == "10.7.7.7"
+        for refused in (guess, elsewhere):
+            assert refused.outcome is LoginOutcome.REJECT
 
 
 def numbers_of(login: LoginResult) -> set[str]:

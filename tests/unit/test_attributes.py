@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing_core.decisions import AccessRequest
 from billing_core.mac_addresses import parse_mac
 from radius_module.attributes import MalformedRequestError, parse_access_request
 
@@ -18,7 +19,7 @@ PAIRS = (
 def test_a_request_is_read_by_name_whatever_the_order():
     for pairs in (PAIRS, PAIRS[::-1]):
         request = parse_access_request(pairs)
-        assert request == ("alice", "7", "02-00-5e-10-00-01")
+        assert request == AccessRequest("alice", "7", "02-00-5e-10-00-01")
 
 
 def test_a_nas_need_not_tell_the_device():
@@ -57,6 +58,8 @@ def test_a_request_without_a_username_is_refused(pairs):
         "0200.5e10.0001",
         "0200-5e10-0001",
         "02005e100001",
+        "1:2:0:5e:10:0:1",
+        "01:02:00:5E:10:00:01",
     ],
 )
 def test_a_mac_address_has_one_form(text):
@@ -70,6 +73,10 @@ def test_a_mac_address_has_one_form(text):
         "02:00:5E:10:00",
         "02:00:5E:10:00:01:ssid",
         "02:00-5E:10:00:01",
+        "2:02:00:5E:10:00:01",
+        "1:2:0:5e:10:0",
+        "1:2:0:5e:10:0:1:0",
+        "1:200:0:5e:10:0:1",
         "G2:00:5E:10:00:01",
         "10.0.0.1",
         "02:00:5E:10:00:01\n",

@@ -29,7 +29,8 @@ BEGIN
 END $$;
 
 -- One spelling for MAC addresses: NAS write 46-A0-AE-3B-D8-5C, 46:a0:…, 46a0.ae3b.d85c,
--- 46a0-ae3b-d85c or 46a0ae3bd85c (billing_core/mac_addresses.py reads the same).
+-- 46a0-ae3b-d85c or 46a0ae3bd85c, or as a DHCP client identifier (RFC 2132 §9.14:
+-- 1:46:a0:…, RouterOS without leading zeros); billing_core/mac_addresses.py reads the same.
 -- Not LANGUAGE sql: that would be parsed and planned anew at every login.
 CREATE FUNCTION normalise_station(station text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
@@ -42,6 +43,9 @@ BEGIN
           OR station ~ '^[0-9A-Fa-f]{4}([.-])[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}$'
           OR station ~ '^[0-9A-Fa-f]{12}$'
             THEN upper(regexp_replace(regexp_replace(station, '[:.-]', '', 'g'), '(..)(?=.)', '\1:', 'g'))
+        WHEN station ~ '^0?1(:[0-9A-Fa-f]{1,2}){6}$'
+            THEN (SELECT string_agg(lpad(upper(octet), 2, '0'), ':' ORDER BY place)
+                    FROM unnest((string_to_array(station, ':'))[2:]) WITH ORDINALITY AS o (octet, place))
         ELSE station END;
 END $$;
 
