@@ -15,6 +15,10 @@ from billing_core.card_settings import CardSettingError, read_card_keys
 from billing_core.cards import CardKeys
 from billing_core.channels import MailServer, SmsGateway
 from billing_core.errors import BillingError
+from billing_core.gateway_settings import NO_GATEWAYS, PaymentSettings, read_payments
+from billing_core.gateway_settings import PLAIN_NAMES as GATEWAY_PLAIN_NAMES
+from billing_core.gateway_settings import SECRET_NAMES as GATEWAY_SECRET_NAMES
+from billing_core.gateways.contract import GatewaySettingError
 from billing_core.message_settings import (
     PLAIN_NAMES,
     SECRET_NAMES,
@@ -30,7 +34,13 @@ KEY_BYTES = 32
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 #: A secret may stand in a file of its own, named by this suffix (NAME_FILE, name_file).
-SECRETS = ("database_url", "secret_key", *SECRET_NAMES, *CARD_SECRET_NAMES)
+SECRETS = (
+    "database_url",
+    "secret_key",
+    *SECRET_NAMES,
+    *CARD_SECRET_NAMES,
+    *GATEWAY_SECRET_NAMES,
+)
 PLAIN = (
     "currency",
     "zone",
@@ -40,6 +50,7 @@ PLAIN = (
     "log_level",
     "trusted_proxies",
     *PLAIN_NAMES,
+    *GATEWAY_PLAIN_NAMES,
 )
 KNOWN_KEYS = frozenset((*PLAIN, *SECRETS, *(f"{name}_file" for name in SECRETS)))
 
@@ -76,6 +87,8 @@ class Settings:
     mail_server: MailServer | None = None
     sms_gateway: SmsGateway | None = None
     reminders: ReminderPolicy = NOTHING_TOLD
+    #: Gateways and transfers by which customers can pay.
+    payments: PaymentSettings = NO_GATEWAYS
     #: Proxies of our own before the web pages, whose X-Forwarded-… are believed.
     trusted_proxies: int = 0
     #: Without them there are no recharge cards.
@@ -193,7 +206,8 @@ def _build(source: _Source) -> Settings:
         sms_gateway = read_sms_gateway(source.optional)
         policy = read_policy(source.optional, mail_server, sms_gateway)
         card_keys = read_card_keys(source.optional)
-    except (MessageSettingError, CardSettingError) as error:
+        payments = read_payments(source.optional)
+    except (MessageSettingError, CardSettingError, GatewaySettingError) as error:
         raise SettingsError(str(error)) from error
     return Settings(
         database_url=_database_url(*source.secret("database_url")),
@@ -209,6 +223,7 @@ def _build(source: _Source) -> Settings:
         reminders=policy,
         trusted_proxies=_proxies(*source.text("trusted_proxies")),
         card_keys=card_keys,
+        payments=payments,
     )
 
 
