@@ -40,6 +40,11 @@ class DayPrice:
         """Refuse an impossible price, and derive the running sums."""
         object.__setattr__(self, "sums", _sums_of(self))
 
+    @property
+    def whole(self) -> Decimal:
+        """Return what all its days in a row cost; VAT on top is rounded day by day."""
+        return Decimal(self.sums[self.validity_days]).scaleb(-2)
+
 
 def service_date(now: datetime, zone: ZoneInfo) -> date:
     """Give the civil date of a moment."""

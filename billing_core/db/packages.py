@@ -6,11 +6,15 @@ from decimal import Decimal
 from psycopg import errors
 from psycopg.rows import class_row
 
+from billing_core.bills import DAILY
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
 from billing_core.errors import BillingError
+from billing_core.money import split_vat
+from billing_core.service_days import DayPrice
 
 _QUERIES = load_queries("packages")
+_DAY_SECONDS = 86400
 
 
 class PackageError(BillingError):
@@ -55,6 +59,17 @@ class NewPackage:
     sessions_allowed: int = 1
     interim_interval_seconds: int | None = None
     idle_timeout_seconds: int | None = None
+
+    @property
+    def gross_price(self) -> Decimal:
+        """Return what one validity or cycle costs with VAT, to the last minor unit."""
+        if self.billing == DAILY and self.validity_seconds is not None:
+            days = self.validity_seconds // _DAY_SECONDS
+            day = DayPrice(self.price, days, self.vat_percent, self.vat_inclusive)
+            return day.whole
+        return split_vat(
+            self.price, self.vat_percent, inclusive=self.vat_inclusive
+        ).gross
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,43 +1,100 @@
 """Do what an attempt was paid for, once its money is in the wallet."""
 
 from datetime import datetime
+from decimal import Decimal
 
+from billing_core.bills import DAILY
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection
-from billing_core.db.packages import PackageError, list_packages
+from billing_core.db.customers import read_customer
+from billing_core.db.installation import read_zone
+from billing_core.db.packages import Package, list_packages
 from billing_core.db.payments import Attempt
-from billing_core.services.purchases import (
-    NotEnoughMoneyError,
-    NotUsedYetError,
-    buy_package,
-)
+from billing_core.db.sessions import lock_wallets
+from billing_core.errors import BillingError
+from billing_core.kinds import BY_PACKAGE
+from billing_core.services.changes import change_package
+from billing_core.services.purchases import buy_package
+from billing_core.services.settlement import settle_named_bills
+
+#: Packages that a payment can be made for, by how they are billed.
+SOLD_BY_PAYMENT = (BY_PACKAGE, DAILY)
 
 
-def fulfil(conn: Connection, attempt: Attempt, *, now: datetime, actor: str) -> None:
-    """Buy the package that an attempt was made for, in the caller's transaction.
+class NotFulfilledError(BillingError):
+    """What was paid for cannot be had any more."""
 
-    What cannot be bought any more leaves the money in the wallet, and the attempt's
-    log says why. Bills are settled from the wallet by what follows every credit.
+
+def fulfil(
+    conn: Connection, attempt: Attempt, paid: Decimal, *, now: datetime, actor: str
+) -> None:
+    """Use what was paid as the customer meant it, in the caller's transaction.
+
+    The bill that he named is settled before any other; a package is bought or, where
+    days are charged, he is put on it. What cannot be done any more leaves the money in
+    the wallet, and the attempt's log says why. All else follows every credit.
     """
-    if attempt.purpose != "package":
-        return
-    names = {each.package_id: each.name for each in list_packages(conn)}
-    name = names.get(attempt.package_id or 0, "")
-    try:
-        buy_package(
+    if attempt.bill_id is not None:
+        wallets = lock_wallets(conn, [attempt.customer_id])
+        settle_named_bills(
             conn,
-            attempt.username,
-            name,
-            key=f"payment:{attempt.reference}",
-            actor=actor,
+            wallets,
+            attempt.customer_id,
+            [attempt.bill_id],
+            paid,
             now=now,
+            actor=actor,
         )
-    except (NotEnoughMoneyError, NotUsedYetError, PackageError) as error:
+    if attempt.package_id is None:
+        return
+    try:
+        _give_package(conn, attempt, now=now, actor=actor)
+    except BillingError as error:
         db.log_event(
             conn,
             attempt.attempt_id,
             at=now,
             actor=actor,
-            what="paid",
+            what="not fulfilled",
             note=f"The money stays in the wallet: {error}",
         )
+
+
+def _give_package(
+    conn: Connection, attempt: Attempt, *, now: datetime, actor: str
+) -> None:
+    package = _find(conn, attempt)
+    if package.billing == BY_PACKAGE:
+        buy_package(
+            conn,
+            attempt.username,
+            package.name,
+            key=f"payment:{attempt.reference}",
+            actor=actor,
+            now=now,
+        )
+    elif read_customer(conn, attempt.customer_id).package_id != package.package_id:
+        change_package(
+            conn,
+            attempt.username,
+            package.name,
+            actor=actor,
+            now=now,
+            zone=read_zone(conn),
+        )
+
+
+def _find(conn: Connection, attempt: Attempt) -> Package:
+    """Return the package that was paid for, if it still is what was quoted."""
+    for package in list_packages(conn):
+        if package.package_id != attempt.package_id:
+            continue
+        if package.billing not in SOLD_BY_PAYMENT:
+            raise NotFulfilledError(f"{package.name} is {package.billing} now.")
+        price = package.gross_price
+        if price > attempt.amount:
+            raise NotFulfilledError(
+                f"{package.name} costs {price} now, not {attempt.amount}."
+            )
+        return package
+    raise NotFulfilledError("The package is not sold any more.")

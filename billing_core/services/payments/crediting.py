@@ -80,6 +80,7 @@ def credit(
     )
     note = f"{amount} {attempt.currency}, receipt R{payment_id}"
     db.log_event(conn, attempt.attempt_id, at=now, actor=actor, what="paid", note=note)
-    fulfil(conn, db.read_attempt(conn, attempt.attempt_id), now=now, actor=actor)
+    paid = db.read_attempt(conn, attempt.attempt_id)
+    fulfil(conn, paid, amount, now=now, actor=actor)
     money_came(conn, attempt.customer_id, now=now, actor=actor)
     return payment_id

@@ -20,9 +20,11 @@ from billing_core.gateways.contract import (
     GatewayUnknownError,
     Order,
 )
-from billing_core.money import ZERO, split_vat
+from billing_core.kinds import check_terms
+from billing_core.money import ZERO
 from billing_core.payments import AttemptState, is_creditable, next_ask
 from billing_core.references import new_reference
+from billing_core.services.fulfilment import SOLD_BY_PAYMENT
 
 log = logging.getLogger(__name__)
 
@@ -165,9 +167,9 @@ def _wanted(
 ) -> Wanted:
     if purpose == "package":
         package = _find_package(conn, package_id)
-        price = split_vat(
-            package.price, package.vat_percent, inclusive=package.vat_inclusive
-        ).gross
+        customer = customers_db.read_customer(conn, customer_id)
+        check_terms(customer.kind, package.name, package.billing)
+        price = package.gross_price
         if amount not in (None, price):
             raise PaymentError(f"{package.name} costs {price}, not {amount}.")
         return Wanted(price, package.name)
@@ -192,8 +194,8 @@ def _wanted(
 def _find_package(conn: Connection, package_id: int | None) -> Package:
     for package in list_packages(conn):
         if package.package_id == package_id:
-            if package.billing != "package":
-                raise PaymentError(f"{package.name} is not sold by package.")
+            if package.billing not in SOLD_BY_PAYMENT:
+                raise PaymentError(f"{package.name} is billed, not bought.")
             return package
     raise PaymentError("There is no such package.")
 
