@@ -4,10 +4,18 @@ from collections.abc import Mapping
 from wsgiref.types import WSGIApplication
 
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
 LOOPBACK = "127.0.0.1"
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Log no query string: SSLCommerz' clients have to put their password there."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        path = self.path.partition("?")[0]
+        self.log("info", '"%s %s" %s %s', self.command, path, code, size)
 
 
 def make_gateway_server(
@@ -22,4 +30,6 @@ def make_gateway_server(
     mounted = DispatcherMiddleware(
         nowhere, {f"/{name}": app for name, app in apps.items()}
     )
-    return make_server(host, port, mounted, threaded=True)
+    return make_server(
+        host, port, mounted, threaded=True, request_handler=_QuietHandler
+    )

@@ -192,7 +192,7 @@ def _flags(fields: Fields) -> tuple[str, ...]:
             remarks = text(fields, "discount_remarks")
             flags.append(f"discount: {name} {text(fields, name)} {remarks}")
     kept = amount(fields, "store_amount")
-    if kept is None or paid is None or not ZERO <= kept <= paid:
+    if kept is None or (paid is not None and not ZERO <= kept <= paid):
         flags.append(f"fee: store_amount is {text(fields, 'store_amount') or 'absent'}")
     if not text(fields, "bank_tran_id"):
         flags.append("bank_tran_id: the answer does not tell it")
