@@ -5,8 +5,8 @@ from wsgiref.types import WSGIApplication
 
 import click
 
-from simulators.gateways import bkash
-from simulators.gateways.common import hang
+from simulators.gateways import bkash, sslcommerz
+from simulators.gateways.common import hang, wall_clock
 from simulators.gateways.server import LOOPBACK, make_gateway_server
 
 
@@ -16,6 +16,11 @@ def simulated_gateways() -> dict[str, WSGIApplication]:
     started = int(time.time())
     return {
         "bkash": bkash.create_app(bkash.BkashState(silence=hang, number=started)),
+        "sslcommerz": sslcommerz.create_app(
+            sslcommerz.SslcommerzState(
+                clock=wall_clock, post=sslcommerz.post_ipn, silence=hang
+            )
+        ),
     }
 
 

@@ -213,16 +213,18 @@ def test_what_was_not_attempted_is_waiting(shop: Shop) -> None:
     assert answer.reference is None
 
 
-def test_a_try_that_failed_waits_for_another_one_and_then_is_failed(
-    shop: Shop,
+@pytest.mark.parametrize(
+    ("button", "reason"),
+    [("fail", "Card declined by issuer"), ("cancel", "Cancelled by User")],
+)
+def test_tries_that_all_ended_without_money_are_failed(
+    shop: Shop, button: str, reason: str
 ) -> None:
-    shop.walk(shop.open(), "fail")
-    shop.clock.forward(minutes=30)
-    assert shop.ask().state is PaidState.WAITING
-    shop.clock.forward(minutes=30)
+    checkout = shop.open()
+    shop.walk(checkout, button)
     answer = shop.ask()
-    assert answer.state is PaidState.FAILED
-    assert answer.reason == "Card declined by issuer"
+    assert (answer.state, answer.reason) == (PaidState.FAILED, reason)
+    assert answer.transactions == ()
 
 
 def test_a_payment_after_failures_is_paid_however_late(shop: Shop) -> None:
@@ -238,7 +240,6 @@ def test_a_payment_after_failures_is_paid_however_late(shop: Shop) -> None:
 def test_pending_is_waiting_until_it_is_valid(shop: Shop) -> None:
     shop.walk(shop.open(), "pay")
     shop.state.faults.arm("pending")
-    shop.clock.forward(hours=30)
     assert shop.ask().state is PaidState.WAITING
     shop.state.faults.disarm("pending")
     assert shop.ask().state is PaidState.PAID

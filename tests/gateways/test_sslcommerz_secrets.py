@@ -89,7 +89,7 @@ def served() -> Iterator[str]:
     """The simulator on a real socket."""
     state = SslcommerzState({STORE: PASSWORD})
     server = make_gateway_server({"sslcommerz": create_app(state)}, port=0)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/sslcommerz"
     server.shutdown()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -22,9 +22,9 @@ Fields = Mapping[str, object]
 #: VALID when a payment is validated for the first time, VALIDATED ever after: whoever
 #: takes only one of them loses payments.
 PAID = ("VALID", "VALIDATED")
-# Several tries may stand under one tran_id, and how long a session takes another is not
-# published. So a try that failed ends an attempt only after this time, which is ours.
-_TRIES_LAST = timedelta(hours=1)
+# A try that ended without money. Another may follow under the same tran_id, so that an
+# attempt which failed can still turn out paid.
+_OVER = frozenset(("FAILED", "CANCELLED", "EXPIRED", "UNATTEMPTED"))
 # tran_date is naive and taken as the gateway's own civil time.
 _DHAKA = ZoneInfo("Asia/Dhaka")
 
@@ -70,17 +70,14 @@ def validated(fields: Fields, store_id: str) -> Answer:
     )
 
 
-def unpaid(asked: Asked, found: Fields, store_id: str, *, now: datetime) -> Answer:
+def unpaid(asked: Asked, found: Fields, store_id: str) -> Answer:
     """Tell what it means that a query by tran_id found nothing paid."""
     tries = elements(found, asked.reference)
     words = [word for one in tries if (word := text(one, "error"))]
     statuses = {text(one, "status").upper() for one in tries}
-    has_failed = bool(tries) and statuses <= {"FAILED", "CANCELLED", "EXPIRED"}
-    may_try_again = now < asked.created_at + _TRIES_LAST
+    has_failed = bool(tries) and statuses <= _OVER
     return Answer(
-        state=PaidState.FAILED
-        if has_failed and not may_try_again
-        else PaidState.WAITING,
+        state=PaidState.FAILED if has_failed else PaidState.WAITING,
         reference=asked.reference if tries else None,
         payment_id=None,
         merchant=None,

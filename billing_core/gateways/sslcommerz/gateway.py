@@ -80,7 +80,7 @@ class SslcommerzGateway:
         found = self._query("tran_id", asked.reference)
         paid = answers.paid_elements(found, asked)
         if not paid:
-            return answers.unpaid(asked, found, self.settings.store_id, now=now)
+            return answers.unpaid(asked, found, self.settings.store_id)
         answer = self._validate(answers.text(paid[0], "val_id"))
         if answer is None:
             raise GatewayUnknownError(

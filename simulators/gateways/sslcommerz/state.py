@@ -61,7 +61,7 @@ FAULTS = (
 STORES = {"exampleshop": "example-store-password"}
 _DHAKA = ZoneInfo("Asia/Dhaka")
 _FEE_PERCENT = Decimal("2.5")
-_SOON_SECONDS = 1.0
+_SOON_SECONDS = 0.5
 _CARD = {
     "card_type": "VISA-Dutch Bangla",
     "card_no": "418117XXXXXX6675",
