@@ -24,11 +24,12 @@ _TEXT_MAX = 200
 # 2025-12-09T16:12:43:828 GMT+0600: a colon before the milliseconds.
 _DATE = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[:.](\d{1,6}))?"
-    r"\s*(?:GMT|UTC)?\s*(?:([+-])(\d\d):?(\d\d)|Z)?"
+    r"\s*(?:GMT|UTC)?\s*(?:([+-])(\d\d):?(\d\d)|Z)?",
+    re.ASCII,
 )
 # Times without an offset are taken as Dhaka's, which has no DST.
 _DHAKA = timezone(timedelta(hours=6))
-_AMOUNT = re.compile(r"-?\d{1,16}(\.\d{1,10})?")
+_AMOUNT = re.compile(r"-?\d{1,16}(\.\d{1,10})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

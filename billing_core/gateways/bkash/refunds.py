@@ -25,6 +25,7 @@ _V1 = "/tokenized/checkout/payment/refund"
 _V2 = "/refund/payment/transaction"
 _V2_STATUS = "/refund/payment/status"
 _TEXT_MAX = 255
+_OK, _SERVER_ERROR = 200, 500
 _STATES = {
     "Completed": RefundState.DONE,
     "Failed": RefundState.REFUSED,
@@ -58,46 +59,38 @@ def ask_refund(
     if client.settings.refund_url is None:
         body = {"paymentID": order.payment_id, "trxID": _trx_id(order)}
         reply = client.call(_V1, body, now=now)
-        listed: list[object] = [reply.fields]
+        listed: object = [reply.fields] if reply.is_success else None
     else:
         body = {"paymentId": order.payment_id, "trxId": _trx_id(order)}
         reply = client.post(f"{client.settings.refund_url}{_V2_STATUS}", body, now=now)
-        found = reply.fields.get("refundTransactions")
-        listed = found if isinstance(found, list) else []
-    if _codes(reply) and not reply.is_success:
+        listed = reply.fields.get("refundTransactions")
+    if reply.status != _OK or not isinstance(listed, list):
         _raise_config(reply)
-        raise GatewayUnknownError(f"bKash does not know: {reply.told()}.")
-    if reply.status != 200:
         raise GatewayUnknownError(f"bKash does not know: {reply.told()}.")
     ours = _find(listed, order)
     if ours is None:
-        return RefundAnswer(
-            RefundState.PROCESSING,
-            None,
-            None,
-            "bKash lists no such refund",
-            reply.fields,
-        )
+        reason = "bKash lists no such refund"
+        return RefundAnswer(RefundState.PROCESSING, None, None, reason, reply.fields)
     return _answer(ours, reply)
 
 
 def _find(listed: list[object], order: RefundOrder) -> Mapping[str, object] | None:
     """Find this refund; of several that may be it, the last."""
-    candidates = []
-    for item in listed:
-        if not isinstance(item, dict):
-            continue
-        refund_id = item.get("refundTrxId") or item.get("refundTrxID")
-        if order.gateway_refund_id is not None:
-            if refund_id == order.gateway_refund_id:
-                return item
-        elif (
-            refund_id
-            and refund_id not in order.other_refund_ids
-            and _amount(item) == order.amount
-        ):
-            candidates.append(item)
-    return max(candidates, key=_completed, default=None)
+    refunds = [item for item in listed if isinstance(item, dict) and _id(item)]
+    if order.gateway_refund_id is not None:
+        ours = [item for item in refunds if _id(item) == order.gateway_refund_id]
+    else:
+        ours = [
+            item
+            for item in refunds
+            if _id(item) not in order.other_refund_ids and _amount(item) == order.amount
+        ]
+    return max(reversed(ours), key=_completed, default=None)
+
+
+def _id(item: Mapping[str, object]) -> str:
+    value = item.get("refundTrxId") or item.get("refundTrxID")
+    return value if isinstance(value, str) else ""
 
 
 def _completed(item: Mapping[str, object]) -> datetime:
@@ -111,24 +104,25 @@ def _amount(item: Mapping[str, object]) -> Decimal | None:
 
 
 def _answer(item: Mapping[str, object], reply: Reply) -> RefundAnswer:
-    refund_id = item.get("refundTrxId") or item.get("refundTrxID")
     status = item.get("refundTransactionStatus") or item.get("transactionStatus")
-    if not isinstance(refund_id, str) or not isinstance(status, str):
+    if not _id(item) or not isinstance(status, str):
         raise GatewayUnknownError(f"bKash does not know: {reply.told()}.")
     state = _STATES.get(status, RefundState.PROCESSING)
     reason = "" if state is RefundState.DONE else status
-    return RefundAnswer(state, refund_id, _amount(item), reason, reply.fields)
+    return RefundAnswer(state, _id(item), _amount(item), reason, reply.fields)
 
 
 def _refusal(reply: Reply) -> RefundAnswer | None:
     """Tell an answer that says no from one that says nothing."""
-    if reply.status == 200 and not _codes(reply):
+    if reply.status == _OK and not _codes(reply):
         return None  # v2 says yes without a code
     if reply.is_success:
         return None
     _raise_config(reply)
     # Refunds v2 refuse with a status of HTTP, v1 with 200.
-    if reply.status < 500 and any(refuses_refund(code) for code in _codes(reply)):
+    if reply.status < _SERVER_ERROR and any(
+        refuses_refund(code) for code in _codes(reply)
+    ):
         return RefundAnswer(RefundState.REFUSED, None, None, reply.told(), reply.fields)
     raise GatewayUnknownError(f"bKash does not know: {reply.told()}.")
 
@@ -139,7 +133,7 @@ def _codes(reply: Reply) -> list[str]:
 
 
 def _raise_config(reply: Reply) -> None:
-    if reply.status < 500 and any(
+    if reply.status < _SERVER_ERROR and any(
         class_of(code) is CodeClass.OURS for code in _codes(reply)
     ):
         raise GatewayRefusedError(
