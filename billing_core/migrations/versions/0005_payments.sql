@@ -138,6 +138,8 @@ CREATE TABLE refund (
     by_gateway boolean NOT NULL,
     state text NOT NULL,
     gateway_refund_id text,
+    -- The gateway's words, or a person's, on how it stands.
+    outcome text NOT NULL DEFAULT '',
     answer jsonb,
     requested_at timestamptz NOT NULL,
     requested_by text NOT NULL,
@@ -153,6 +155,9 @@ CREATE TABLE refund (
     CONSTRAINT refund_gateway_id_unique UNIQUE (gateway_refund_id)
 );
 CREATE INDEX refund_of_payment ON refund (customer_id, payment_id);
+-- prevents sending a second refund of a payment while nobody knows of the first: a gateway
+-- that keeps no id of ours could not tell them apart
+CREATE UNIQUE INDEX refund_one_open ON refund (customer_id, payment_id) WHERE state IN ('requested', 'unknown');
 CREATE INDEX refund_to_ask ON refund (next_ask_at) WHERE next_ask_at IS NOT NULL;
 
 -- The token of a gateway's account, shared by all processes; sealed with the key that is
