@@ -1,5 +1,6 @@
 """SSLCommerz, against its simulator: paid, not paid, unknown, and every known trap."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -8,6 +9,7 @@ import httpx
 import pytest
 
 from billing_core.gateways.contract import (
+    Answer,
     Gateway,
     GatewayRefusedError,
     GatewayUnknownError,
@@ -301,6 +303,18 @@ def test_dollars_are_told_as_dollars(shop: Shop) -> None:
     assert (answer.amount, answer.currency) == (Decimal("500.00"), "USD")
 
 
+def test_what_a_campaign_leaves_is_what_was_paid(shop: Shop) -> None:
+    shop.state.faults.arm("discount")
+    answer = shop.paid()
+    assert (answer.amount, answer.fee) == (Decimal("475.00"), Decimal("11.88"))
+
+
+def test_another_currency_is_not_told_in_taka(shop: Shop) -> None:
+    raw = {**shop.paid().raw, "currency_type": "USD", "amount": "61000.00"}
+    answer = validated(raw, STORE)
+    assert (answer.amount, answer.currency) == (Decimal("500.00"), "USD")
+
+
 def test_numbers_in_the_json_are_as_exact_as_texts(shop: Shop) -> None:
     shop.state.faults.arm("numbers_as_json")
     answer = shop.paid("1234.56")
@@ -326,6 +340,76 @@ def test_a_listed_payment_that_is_not_validated_is_unknown(shop: Shop) -> None:
     shop.state.faults.arm("invalid_transaction")
     with pytest.raises(GatewayUnknownError):
         shop.ask()
+
+
+def a_payment(**changes: str) -> dict[str, str]:
+    facts = {
+        "APIConnect": "DONE",
+        "status": "VALID",
+        "tran_id": REFERENCE,
+        "val_id": "V1",
+        "bank_tran_id": "B1",
+        "currency_type": "BDT",
+        "amount": "500.00",
+        "currency_amount": "500.00",
+        "store_amount": "490.00",
+        "risk_level": "0",
+        "tran_date": "2026-11-24 12:00:00",
+    }
+    return facts | changes
+
+
+def listing(*payments: dict[str, str]) -> str:
+    return json.dumps(
+        {
+            "APIConnect": "DONE",
+            "no_of_trans_found": len(payments),
+            "element": list(payments),
+        }
+    )
+
+
+def ask_with(*bodies: str, hint_id: str | None = None) -> Answer:
+    asked = Shop().asked(REFERENCE, "500.00", hint_id=hint_id)
+    return a_gateway(answering(*bodies)).ask(asked, now=asked.created_at)
+
+
+def test_a_listed_payment_of_another_order_is_passed_over() -> None:
+    answer = ask_with(listing(a_payment(tran_id=SECOND)))
+    assert answer.state is PaidState.WAITING
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_two_payments_the_one_that_fits_answers(turn: int) -> None:
+    wrong = a_payment(val_id="V0", amount="1.00", currency_amount="1.00")
+    fitting = a_payment(tran_date="2026-11-24 13:00:00")
+    both = [wrong, fitting][::turn]
+    answer = ask_with(listing(*both), json.dumps(fitting))
+    assert (answer.amount, answer.transactions[0].value) == (Decimal("500.00"), "V1")
+    assert "V0" in answer.flags[0]
+
+
+def test_a_validation_of_another_payment_is_unknown() -> None:
+    with pytest.raises(GatewayUnknownError, match="another payment"):
+        ask_with(listing(a_payment()), json.dumps(a_payment(val_id="V2")))
+
+
+@pytest.mark.parametrize("said", ["INVALID_REQUEST", "FAILED", "INACTIVE"])
+def test_a_refused_hint_blames_nobody(said: str) -> None:
+    refused = json.dumps({"APIConnect": said})
+    assert ask_with(refused, listing(), hint_id="V9").state is PaidState.WAITING
+
+
+@pytest.mark.parametrize("said", ['"SOON"', "null", "1", "{}"])
+def test_an_answer_that_was_not_connected_is_unknown(said: str) -> None:
+    with pytest.raises(GatewayUnknownError):
+        ask_with(f'{{"APIConnect": {said}, "element": []}}')
+
+
+@pytest.mark.parametrize("listed", ["null", '"x"', "[1, null]", "{}"])
+def test_a_listing_of_nothing_readable_is_waiting(listed: str) -> None:
+    answer = ask_with(f'{{"APIConnect": "DONE", "element": {listed}}}')
+    assert answer.state is PaidState.WAITING
 
 
 def test_an_inactive_store_is_our_own_fault(shop: Shop) -> None:

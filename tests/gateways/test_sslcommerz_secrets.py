@@ -77,6 +77,8 @@ def test_no_error_and_no_log_line_tells_the_password(
     errors = [error for error in map(error_of, steps) if error is not None]
     assert errors
     for error in errors:
+        # Chained to httpx's error, it would carry the request wherever it goes.
+        assert error.__context__ is None
         assert PASSWORD not in everything_of(error)
         assert "store_passwd" not in everything_of(error)
     assert "HTTP Request: GET https://sslcommerz.test/validator" in caplog.text

@@ -102,6 +102,11 @@ def test_values_are_signed_as_they_were_posted() -> None:
     assert is_right(form | {"amount": "10.00"}, PASSWORD) is False
 
 
+def test_ampersands_at_the_end_are_not_hashed_as_the_vendor_trims_them() -> None:
+    text = f"a=1&store_passwd={md5(PASSWORD.encode())}&z=2"
+    assert sign({"a": "1", "z": "2&&"}, ["z", "a"], PASSWORD, md5) == md5(text.encode())
+
+
 def test_another_password_makes_other_hashes() -> None:
     assert is_right(resigned(GOLDEN, "guessed"), PASSWORD) is False
 

@@ -53,8 +53,7 @@ def validated(fields: Fields, store_id: str) -> Answer:
         payment_id=text(fields, "sessionkey") or None,
         merchant=text(fields, "store_id") or None,
         merchant_expected=store_id,
-        # What was asked for, in its own currency: "amount" is BDT whatever was asked.
-        amount=amount(fields, "currency_amount"),
+        amount=_paid_amount(fields),
         currency=text(fields, "currency_type").upper(),
         transactions=tuple(
             TransactionId(kind, value)
@@ -116,7 +115,7 @@ def paid_elements(found: Fields, asked: Asked) -> list[Fields]:
     return sorted(
         paid,
         key=lambda one: (
-            amount(one, "currency_amount") != asked.amount,
+            _paid_amount(one) != asked.amount,
             text(one, "tran_date"),
             text(one, "val_id"),
         ),
@@ -156,6 +155,15 @@ def refund_status(fields: Fields) -> RefundAnswer:
         "cancelled": RefundState.REFUSED,
     }
     return _refund(fields, states)
+
+
+def _paid_amount(fields: Fields) -> Decimal | None:
+    """Read what was paid, in the currency that was asked for.
+
+    "amount" is in BDT whatever was asked for, and what a campaign leaves of it.
+    """
+    in_taka = text(fields, "currency_type").upper() == "BDT"
+    return amount(fields, "amount" if in_taka else "currency_amount")
 
 
 def _refund(fields: Fields, states: Mapping[str, RefundState]) -> RefundAnswer:
