@@ -155,6 +155,19 @@ def coa_limits(
     return attributes or None
 
 
+def coa_rates(
+    vendor: str, *, rate_up_bps: int | None, rate_down_bps: int | None
+) -> dict[str, str] | None:
+    """Give what a CoA-Request tells a running session of its rates; None = not limited.
+
+    None: this NAS cannot be told. WISPr's attributes are for logins only.
+    """
+    if vendor not in ("mikrotik", "accel-ppp"):
+        return None
+    pairs = _rate_encoder(vendor)(rate_up_bps, rate_down_bps)
+    return {name: value for name, _, value in pairs}
+
+
 @lru_cache(maxsize=1024)
 def _encode_lasting(
     vendor: str,

@@ -13,6 +13,8 @@ _QUERIES = load_queries("nas")
 
 # Vendors that are told an octet limit at login and keep it themselves.
 _LIMITS_OCTETS = frozenset({"mikrotik", "coovachilli"})
+# Vendors that change the rates of a running session by CoA.
+_CHANGES_RATES = frozenset({"mikrotik", "accel-ppp"})
 
 
 class NasExistsError(BillingError):
@@ -87,6 +89,12 @@ class NasTraits:
     def limits_octets(self) -> bool:
         """Tell whether it keeps an octet limit itself."""
         return self.vendor in _LIMITS_OCTETS
+
+    @property
+    def changes_rates(self) -> bool:
+        """Tell whether it takes other rates for a running session."""
+        takes_coa = self.accepts_coa and self.coa_port is not None
+        return takes_coa and self.vendor in _CHANGES_RATES
 
 
 @dataclass(frozen=True, slots=True)

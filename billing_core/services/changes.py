@@ -39,9 +39,8 @@ from billing_core.services.corrections import (
     credit_locked,
     forgive_open_bills,
 )
-from billing_core.services.extension import PACKAGE_CHANGED
 from billing_core.services.prices import check_special_price, log_terms, with_customer
-from billing_core.services.rating import load_batch, rate_and_write
+from billing_core.services.session_packages import follow_package
 
 
 @dataclass(slots=True)
@@ -57,7 +56,8 @@ class Change:
     #: Numbers of what was issued; empty in a preview.
     credit_notes: list[str] = field(default_factory=list)
     bills: list[str] = field(default_factory=list)
-    #: Running sessions that are being ended, so that they come back on the package.
+    #: Running sessions that are being ended, so that they come back on the package:
+    #: those that could not be told by CoA.
     disconnects: int = 0
 
 
@@ -166,7 +166,7 @@ def _change(
     2. issue the credit notes; void open bills if he becomes free
     3. put him on the new terms; note what no cycle bill may charge again
     4. bill the charges; let the wallet settle; decide his service anew
-    5. end sessions that run on another package
+    5. let running sessions have the package's terms, or end them
     """
 
     def work(standing: Standing) -> Change:
@@ -211,10 +211,11 @@ def _change(
             db.leave_out(conn, customer_id, plan.quote.left_out)
         change.bills = _bill(conn, standing, plan, actor=actor, now=now, zone=zone)
         log_terms(conn, customer_id, plan.kind.replace("_", " "), reason, actor, now)
-        money_came(conn, customer_id, now=now, actor=actor)
-        change.disconnects = _cut_others(
+        # Before money gives sessions their limits, which are of the new package.
+        change.disconnects = follow_package(
             conn, customer_id, plan.package.package_id, now
         )
+        money_came(conn, customer_id, now=now, actor=actor)
         return change
 
     return with_customer(conn, username, work)
@@ -328,18 +329,6 @@ def _bill(
         )
         numbers.append(number)
     return numbers
-
-
-def _cut_others(
-    conn: Connection, customer_id: int, package_id: int, now: datetime
-) -> int:
-    """Ask for the end of sessions that run on another package than this."""
-    batch = load_batch(conn, [customer_id])
-    for session in batch.running[customer_id]:
-        if session.package_id != package_id and not session.is_restricted:
-            batch.touch(session)
-            batch.due[session.session_id] = PACKAGE_CHANGED
-    return rate_and_write(conn, batch, now).disconnects
 
 
 def _package(standing: Standing, name: str) -> CyclePackage:

@@ -16,10 +16,11 @@ from billing_core.mac_addresses import normalise_station, parse_mac
 from billing_core.money import ZERO
 from billing_core.passwords import seal_no_password, seal_password
 from billing_core.reminders import Event
-from billing_core.services.extension import PACKAGE_CHANGED, extend_running
+from billing_core.services.extension import extend_running
 from billing_core.services.prices import check_discount, check_special_price
 from billing_core.services.rating import load_batch, rate_and_write
 from billing_core.services.reminders import queue_service_news
+from billing_core.services.session_packages import PACKAGE_CHANGED
 from billing_core.services.suspension import cut_restricted
 
 SUSPENDED_BY_OPERATOR = "OPERATOR"

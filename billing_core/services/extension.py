@@ -12,11 +12,10 @@ from billing_core.db.nas import read_nas_traits
 from billing_core.decisions import day_backstop_epoch
 from billing_core.service_days import covered_until, service_date
 from billing_core.services.rating import Batch, load_batch, rate_and_write
+from billing_core.services.session_packages import PACKAGE_CHANGED
 
 #: A person's Disconnect: money does not call it off.
 ASKED_BY_OPERATOR = "OPERATOR"
-#: The session runs on a package that its customer is not on any more.
-PACKAGE_CHANGED = "PACKAGE_CHANGED"
 
 
 def extend_running(

@@ -6,6 +6,7 @@ from typing import Literal
 
 from billing_core.db import outbox as db
 from billing_core.db.connect import Connection, in_transaction
+from billing_core.services.session_packages import PACKAGE_CHANGED, end_untold
 
 Outcome = Literal["ACK", "NAK", "TIMEOUT", "NO_COA"]
 
@@ -54,12 +55,13 @@ def record(
 ) -> None:
     """Record answers; what may still succeed is due again later, some bounded times.
 
-    An ACK does not end the session: its Stop does, or silence.
+    An ACK does not end the session: its Stop does, or silence. A session whose NAS
+    does not take the rates of its customer's new package is ended.
     """
 
     def work() -> None:
         for item, answer in answered:
-            retries = answer.is_retryable and item.attempts <= len(_RETRY_AFTER_SECONDS)
+            retries = _is_tried_again(item, answer)
             state = "done" if answer.outcome == "ACK" else "failed"
             wait = _RETRY_AFTER_SECONDS[item.attempts - 1] if retries else 0
             db.finish_outbox(
@@ -71,5 +73,19 @@ def record(
                 now=now,
                 next_attempt_at=now + timedelta(seconds=wait),
             )
+        untold = {
+            (item.customer_id, item.session_id)
+            for item, answer in answered
+            if item.kind == "coa"
+            and item.reason == PACKAGE_CHANGED
+            and answer.outcome != "ACK"
+            and not _is_tried_again(item, answer)
+        }
+        for customer_id, session_id in sorted(untold):
+            end_untold(conn, customer_id, session_id, now)
 
     in_transaction(conn, work)
+
+
+def _is_tried_again(item: db.OutboxItem, answer: Answer) -> bool:
+    return answer.is_retryable and item.attempts <= len(_RETRY_AFTER_SECONDS)

@@ -32,6 +32,11 @@ RETURNING o.outbox_id, o.customer_id, o.session_id, o.nas_id, o.kind, o.reason, 
           s.nas_port_id, s.session_seconds, s.started_at,
           -- Called off while it was on its way: money came, or the session spoke anew.
           s.ended_at IS NOT NULL OR (o.kind = 'disconnect' AND s.disconnect_requested_at IS NULL)
+          -- A change that was not taken at once and is not the last one any more.
+          OR (o.kind = 'coa' AND EXISTS (
+                 SELECT FROM outbox n
+                  WHERE n.customer_id = o.customer_id AND n.session_id = o.session_id AND n.kind = 'coa'
+                    AND n.reason = o.reason AND n.outbox_id > o.outbox_id))
 
 -- finish_outbox --
 -- What came of it; 'pending' with a later moment when it is tried again.

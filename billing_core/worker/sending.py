@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Literal, cast
 
@@ -21,7 +21,7 @@ from radius_module.coa import (
     CoaTarget,
     is_retryable,
 )
-from radius_module.replies import coa_limits
+from radius_module.replies import coa_limits, coa_rates
 
 log = logging.getLogger(__name__)
 
@@ -159,14 +159,22 @@ def request_for(item: OutboxItem, nas: NasTraits) -> CoaRequest | None:
     identification = _identification(item, nas)
     if item.kind == "disconnect":
         return CoaRequest("disconnect", identification)
-    limits = coa_limits(
-        nas.vendor,
-        session_timeout_seconds=item.attributes.get("session_timeout_seconds"),
-        limit_octets=item.attributes.get("limit_octets"),
-    )
-    if limits is None:
+    changes: Mapping[str, int | str] | None
+    if "rate_up_bps" in item.attributes:
+        changes = coa_rates(
+            nas.vendor,
+            rate_up_bps=item.attributes["rate_up_bps"],
+            rate_down_bps=item.attributes["rate_down_bps"],
+        )
+    else:
+        changes = coa_limits(
+            nas.vendor,
+            session_timeout_seconds=item.attributes.get("session_timeout_seconds"),
+            limit_octets=item.attributes.get("limit_octets"),
+        )
+    if changes is None:
         return None
-    return CoaRequest("coa", (*identification, *limits.items()))
+    return CoaRequest("coa", (*identification, *changes.items()))
 
 
 def _identification(

@@ -258,7 +258,9 @@ def test_prices_that_nobody_can_pay_are_refused(conn: Connection) -> None:
 
 def test_a_running_session_comes_back_on_its_new_package(conn: Connection) -> None:
     customer_id = billed(conn)
-    p = Packets(username_of(conn, customer_id), a_nas(conn), started_at=HALF)
+    p = Packets(
+        username_of(conn, customer_id), a_nas(conn, vendor="rfc"), started_at=HALF
+    )
     fold(conn, p.start(), now=HALF)
 
     made = to_package(conn, customer_id, a_monthly_package(conn))
@@ -284,7 +286,7 @@ def test_activating_does_not_keep_a_session_on_the_old_package(
 ) -> None:
     customer_id = billed(conn)
     name = username_of(conn, customer_id)
-    p = Packets(name, a_nas(conn), started_at=HALF)
+    p = Packets(name, a_nas(conn, vendor="rfc"), started_at=HALF)
     fold(conn, p.start(), now=HALF)
     to_package(conn, customer_id, a_monthly_package(conn))
     conn.execute(

@@ -26,6 +26,7 @@ from radius_module.replies import (
     ReplyError,
     class_value,
     coa_limits,
+    coa_rates,
     encode_accept,
     encode_text,
 )
@@ -325,3 +326,18 @@ def test_the_longest_grant_that_can_be_fits_its_attribute():
 def test_a_grant_that_would_be_cut_is_an_error():
     with pytest.raises(GrantError):
         a_long_grant(2**63 - 1)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "rates", "told"),
+    [
+        ("mikrotik", (5_000_000, 10_000_000), {"Mikrotik-Rate-Limit": "5M/10M"}),
+        ("mikrotik", (None, None), {"Mikrotik-Rate-Limit": "0/0"}),
+        ("accel-ppp", (5_000_000, 10_000_000), {"Filter-Id": "10000/5000"}),
+        ("rfc", (5_000_000, 10_000_000), None),
+        ("coovachilli", (5_000_000, 10_000_000), None),
+    ],
+)
+def test_rates_of_a_running_session_are_told_where_they_can_be(vendor, rates, told):
+    up, down = rates
+    assert coa_rates(vendor, rate_up_bps=up, rate_down_bps=down) == told
