@@ -5,7 +5,7 @@ from wsgiref.types import WSGIApplication
 
 import click
 
-from simulators.gateways import bkash, sslcommerz
+from simulators.gateways import bkash, nagad, sslcommerz
 from simulators.gateways.common import hang, wall_clock
 from simulators.gateways.server import LOOPBACK, make_gateway_server
 
@@ -16,6 +16,7 @@ def simulated_gateways() -> dict[str, WSGIApplication]:
     started = int(time.time())
     return {
         "bkash": bkash.create_app(bkash.BkashState(silence=hang, number=started)),
+        "nagad": nagad.create_app(nagad.NagadState(silence=hang, number=started)),
         "sslcommerz": sslcommerz.create_app(
             sslcommerz.SslcommerzState(
                 clock=wall_clock, post=sslcommerz.post_ipn, silence=hang
