@@ -156,3 +156,18 @@ def test_only_one_module_knows_the_radius_server() -> None:
 def test_every_module_says_what_it_is(path: Path) -> None:
     if path.stat().st_size:
         assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in modules("billing_core/gateways") if p.name != "registry.py"],
+    ids=lambda p: str(p.relative_to(REPOSITORY)),
+)
+def test_a_gateway_knows_its_api_and_nothing_else_of_ours(path: Path) -> None:
+    own = path.relative_to(ROOT / "gateways").parts[0].removesuffix(".py")
+    known = ("money", "errors", "gateways.contract", f"gateways.{own}")
+    for module in imports(path):
+        top, _, rest = module.partition(".")
+        assert top != "psycopg", module
+        if top == "billing_core" and rest != "gateways":
+            assert any(rest == k or rest.startswith(f"{k}.") for k in known), module
