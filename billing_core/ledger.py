@@ -60,6 +60,11 @@ def money_in(account: str, amount: Decimal) -> tuple[Posting, ...]:
     return (Posting(account, amount), Posting(WALLET, -amount))
 
 
+def money_out(account: str, amount: Decimal) -> tuple[Posting, ...]:
+    """Money given back on an account, out of the wallet."""
+    return (Posting(WALLET, amount), Posting(account, -amount))
+
+
 def cash_in(amount: Decimal, discount: Decimal) -> tuple[Posting, ...]:
     """Cash, and what is given away with it, into the wallet."""
     legs = (

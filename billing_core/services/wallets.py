@@ -8,6 +8,7 @@ from billing_core.db import customers as customers_db
 from billing_core.db import ledger as db
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.corrections import read_entry_kind
+from billing_core.db.refunds import sum_refunds_of_entry
 from billing_core.db.sessions import lock_wallets
 from billing_core.errors import BillingError
 from billing_core.services.arrival import money_came
@@ -44,6 +45,16 @@ class NotReversibleError(BillingError):
         )
 
 
+class RefundedError(BillingError):
+    """What was given back in part is not taken back in whole."""
+
+    def __init__(self, entry_id: int, refunded: Decimal) -> None:
+        super().__init__(
+            f"Of what entry {entry_id} brought, {refunded} was given back: give the"
+            " rest back instead, khata pay refund."
+        )
+
+
 class AdjustmentError(BillingError):
     """A wallet cannot be adjusted by this."""
 
@@ -57,6 +68,7 @@ _INSTEAD = {
     "service_day": "credit the day's bill instead, khata bill credit",
     "session_charge": "credit the session's bill instead, khata bill credit",
     "package_purchase": "credit the package's bill instead, khata bill credit",
+    "refund": "record what came back instead, khata pay cash",
     "reversal": "it opened a bill again, which money in the wallet settles",
 }
 _REVERSIBLE = frozenset({"top_up", "adjustment", "reversal"})
@@ -89,6 +101,9 @@ def reverse_entry(
         on_bills = any(leg.ledger_account == ledger.RECEIVABLE for leg in legs)
         if kind not in _REVERSIBLE or on_bills:
             raise NotReversibleError(entry_id, str(kind))
+        refunded = sum_refunds_of_entry(conn, customer_id, entry_id)
+        if refunded:
+            raise RefundedError(entry_id, refunded)
         reversal = ledger.LedgerEntry(
             customer_id,
             "reversal",

@@ -190,6 +190,33 @@ SELECT b.customer_id, 'bill ' || b.bill_id || ' (' || b.status || ') is ' || b.g
  WHERE n.gross > b.gross OR n.vat > b.vat OR b.status = 'void'
  LIMIT %(limit)s
 
+-- refunds_beyond_payments --
+-- Payments of which more was given back than came in, or that were taken back besides.
+SELECT p.customer_id, 'payment ' || p.payment_id || ' is ' || p.amount || ', given back were ' || f.amount
+       || CASE WHEN r.entry_id IS NULL THEN '' ELSE ', and it was reversed' END
+  FROM (SELECT customer_id, payment_id, sum(amount) AS amount FROM refund WHERE state <> 'refused' GROUP BY 1, 2) f
+  JOIN payment p ON p.customer_id = f.customer_id AND p.payment_id = f.payment_id
+  LEFT JOIN ledger_entry r ON r.customer_id = p.customer_id AND r.reverses_entry_id = p.entry_id
+ WHERE f.amount > p.amount OR r.entry_id IS NOT NULL
+ LIMIT %(limit)s
+
+-- refunds_unlike_entries --
+-- Refunds that took another amount out of the wallet than they are, refused ones that did not
+-- put it back, and entries of refunds that nothing stands for.
+SELECT coalesce(f.customer_id, e.customer_id), 'refund ' || coalesce(f.reference, 'of entry ' || e.entry_id) || ' ('
+       || coalesce(f.state, 'unknown') || ') is ' || coalesce(f.amount, 0) || ', its entry took ' || coalesce(e.amount, 0)
+       || CASE WHEN e.is_reversed THEN ' and was reversed' ELSE '' END
+  FROM refund f
+  FULL JOIN (SELECT e.customer_id, e.entry_id, sum(p.amount) AS amount, r.entry_id IS NOT NULL AS is_reversed
+               FROM ledger_entry e
+               JOIN posting p ON p.customer_id = e.customer_id AND p.entry_id = e.entry_id
+                    AND p.ledger_account = 'wallet'
+               LEFT JOIN ledger_entry r ON r.customer_id = e.customer_id AND r.reverses_entry_id = e.entry_id
+              WHERE e.kind = 'refund' GROUP BY 1, 2, 4) e
+    ON e.customer_id = f.customer_id AND e.entry_id = f.entry_id
+ WHERE f.amount IS DISTINCT FROM e.amount OR (f.state = 'refused') IS DISTINCT FROM e.is_reversed
+ LIMIT %(limit)s
+
 -- cycles_that_overlap --
 -- Cycle bills of one customer for the same time, less what was given back of it.
 WITH cycle AS (
