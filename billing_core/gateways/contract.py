@@ -118,6 +118,9 @@ class Asked:
     hint_id: str | None = None
     #: True where the customer came back saying "success": bKash may then capture.
     customer_finished: bool = False
+    #: True where it was asked so before: bKash may have captured then, and is asked
+    #: before it captures again.
+    capture_tried: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,8 @@ def queried(state: BkashState, payment: Payment) -> Answer:
         invoice: _invoice(state, payment),
         verified: "Complete" if is_verified else "Incomplete",
     }
+    if _strikes(state, "query_without_verification", payment):
+        del answer[verified]
     if payment.state == "Completed" and payment.executed_at is not None:
         answer |= {
             "transactionStatus": "Completed",

@@ -42,6 +42,7 @@ FAULTS = {
     "query_times_out": "never answers a query",
     "query_9999": "says System Error to a query",
     "query_user_spelling": "userVerificationStatus and merchantInvoiceNumber",
+    "query_without_verification": "does not say whether the customer confirmed",
     "numbers_as_json": "tells amounts as JSON numbers",
     "other_amount": "tells one taka less than was ordered",
     "other_currency": "tells USD",

@@ -118,6 +118,7 @@ class Shop:
         checkout: Checkout,
         *,
         finished: bool = False,
+        tried: bool = False,
         reference: str = REFERENCE,
         amount: str = "500.00",
     ) -> Answer:
@@ -129,6 +130,7 @@ class Shop:
                 currency="BDT",
                 created_at=self.bkash.payments[checkout.payment_id].created_at,
                 customer_finished=finished,
+                capture_tried=tried,
             ),
             now=self.clock(),
         )

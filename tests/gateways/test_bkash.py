@@ -132,6 +132,42 @@ def test_a_capture_that_never_happened_happens_at_a_later_question(fault: str) -
     assert shop.ask(checkout).state is PaidState.PAID
 
 
+def test_after_a_capture_was_tried_bkash_is_asked_before_it_captures_again() -> None:
+    shop = Shop()
+    shop.bkash.faults.arm("execute_times_out")
+    shop.bkash.faults.arm("query_times_out", times=1)
+    checkout = shop.open()
+    shop.bkash.customer_pays(REFERENCE)
+    with pytest.raises(GatewayUnknownError):
+        shop.ask(checkout, finished=True)
+    answer = shop.ask(checkout, finished=True, tried=True)
+    assert answer.state is PaidState.PAID
+    assert shop.calls["execute"] == 1
+
+
+def test_a_capture_that_never_arrived_is_sent_again_when_bkash_says_so() -> None:
+    shop = Shop()
+    shop.bkash.faults.arm("execute_never_arrives", times=1)
+    shop.bkash.faults.arm("query_without_verification")
+    checkout = shop.open()
+    shop.bkash.customer_pays(REFERENCE)
+    assert shop.ask(checkout, finished=True).state is PaidState.WAITING
+    assert shop.ask(checkout).state is PaidState.WAITING  # nobody says he is through
+    answer = shop.ask(checkout, finished=True, tried=True)
+    assert answer.state is PaidState.PAID
+    assert shop.calls["execute"] == 2
+
+
+def test_a_customer_who_never_confirmed_is_not_captured_over_and_over() -> None:
+    shop = Shop()
+    checkout = shop.open()
+    assert shop.ask(checkout, finished=True).state is PaidState.WAITING  # forged
+    for _ in range(5):
+        answer = shop.ask(checkout, finished=True, tried=True)
+        assert answer.state is PaidState.WAITING
+    assert shop.calls["execute"] == 1
+
+
 @pytest.mark.parametrize("spelling", ["", "query_user_spelling"])
 def test_a_customer_who_confirmed_and_closed_his_browser_is_captured_by_the_reconciler(
     spelling: str,

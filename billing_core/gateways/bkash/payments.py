@@ -1,8 +1,9 @@
 """Payments at bKash: create, execute, query, and search by trxID.
 
-Execute captures the money. It is sent when the customer is through, and never again
-after an answer that did not come: then bKash is asked for the state. After an execute
-that was answered nothing is asked: who asks each time fails bKash's business UAT.
+Execute captures the money. It is sent when the customer is through, and after an answer
+that did not come only if bKash, asked for the state, says that nothing happened. After
+an execute that was answered nothing is asked: who asks each time fails bKash's business
+UAT.
 """
 
 from collections.abc import Mapping
@@ -38,8 +39,8 @@ _MODE = "0011"
 _LEAST = Decimal("1.00")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _COMPLETED = "Completed"
-#: A customer who confirmed with his PIN and never came back is captured for this long
-#: only: later he has paid in another way, or given up.
+#: So long an open checkout is captured that the customer confirmed with his PIN: later
+#: he has paid in another way, or given up.
 _CAPTURE_WITHIN = timedelta(hours=1)
 
 
@@ -74,12 +75,12 @@ def ask(client: BkashClient, asked: Asked, *, now: datetime) -> Answer:
     if asked.payment_id is None:
         # Nobody ever had the address of its page.
         raise GatewayRefusedError("bKash never gave this checkout an id.")
-    if asked.customer_finished:
+    if asked.customer_finished and not asked.capture_tried:
         return _execute(client, asked.payment_id, now=now)
     reply = _query(client, asked.payment_id, now=now)
-    if _is_waiting_for_us(reply) and now - asked.created_at <= _CAPTURE_WITHIN:
-        # His browser never came back, which loses payments elsewhere; that he
-        # confirmed says bKash itself, better than any browser could.
+    if _is_confirmed(reply, asked) and now - asked.created_at <= _CAPTURE_WITHIN:
+        # An execute that never arrived; or his browser never came back, which loses
+        # payments elsewhere: that he confirmed says bKash, better than a browser.
         return _execute(client, asked.payment_id, now=now)
     return _answer_of_query(reply)
 
@@ -160,14 +161,13 @@ def _is_paid(reply: Reply) -> bool:
     )
 
 
-def _is_waiting_for_us(reply: Reply) -> bool:
-    # Both spellings are seen.
+def _is_confirmed(reply: Reply, asked: Asked) -> bool:
+    """Tell whether the customer is through, and the money not moved."""
+    if not reply.is_success or reply.word("transactionStatus") != "Initiated":
+        return False
+    # Both spellings are seen; where neither is there, his browser's word has to do.
     verified = reply.word("verificationStatus", "userVerificationStatus")
-    return (
-        reply.is_success
-        and reply.word("transactionStatus") == "Initiated"
-        and verified == "Complete"
-    )
+    return verified == "Complete" or (not verified and asked.customer_finished)
 
 
 def _answer(reply: Reply, state: PaidState, *, reason: str = "") -> Answer:
