@@ -70,10 +70,14 @@ class ReviewReason(StrEnum):
     TRANSFER = "TRANSFER"
 
 
-#: The answer is about somebody else's money: its ids are not claimed for this attempt.
-_NOT_OURS = frozenset(
-    {ReviewReason.REFERENCE, ReviewReason.CHECKOUT, ReviewReason.MERCHANT}
-)
+# The fields that tie an answer to our row, and what it is called when one differs: then
+# it is about somebody else's money, whose ids are not claimed for this attempt.
+_TIES = {
+    "reference": ReviewReason.REFERENCE,
+    "checkout": ReviewReason.CHECKOUT,
+    "merchant": ReviewReason.MERCHANT,
+}
+_NOT_OURS = frozenset(_TIES.values())
 # What a person may approve all the same: what was paid is known, ours and in our
 # currency.
 _APPROVABLE = frozenset(
@@ -161,13 +165,15 @@ def compare(asked: Asked, answer: Answer) -> tuple[Comparison, ...]:
 
 def judge(asked: Asked, answer: Answer) -> Judgement:
     """Say what an answer means for the attempt it was asked about."""
-    differing = {each.field for each in compare(asked, answer) if not each.agrees}
-    foreign = _foreign(asked, answer, differing)
+    compared = [each for each in compare(asked, answer) if not each.agrees]
+    differing = {each.field for each in compared}
     if answer.state != PaidState.PAID:
-        # What speaks of another order says nothing about this one.
-        failed = answer.state == PaidState.FAILED and not foreign
+        # What names another order says nothing about this one. What names none was
+        # asked about this one: bKash says "cancelled" and no more.
+        is_other = any(each.theirs for each in compared if each.field in _TIES)
+        failed = answer.state == PaidState.FAILED and not is_other
         return Judgement(Verdict.FAILED if failed else Verdict.WAITING)
-    reasons = [*foreign]
+    reasons = _foreign(asked, answer, differing)
     if "amount" in differing:
         usable = is_creditable(answer.amount)
         reasons.append(ReviewReason.AMOUNT if usable else ReviewReason.AMOUNT_UNUSABLE)
@@ -343,12 +349,7 @@ def _field(name: str, ours: str, theirs: str | None) -> Comparison:
 
 def _foreign(asked: Asked, answer: Answer, differing: set[str]) -> list[ReviewReason]:
     """Return in what an answer is about something else than this attempt."""
-    reasons = {
-        "reference": ReviewReason.REFERENCE,
-        "checkout": ReviewReason.CHECKOUT,
-        "merchant": ReviewReason.MERCHANT,
-    }
-    found = [reason for name, reason in reasons.items() if name in differing]
+    found = [reason for name, reason in _TIES.items() if name in differing]
     ties = answer.reference is not None or (
         asked.payment_id is not None and answer.payment_id is not None
     )

@@ -100,7 +100,11 @@ class Attempt:
     again_of_attempt_id: int | None
 
     def asked(
-        self, *, hint_id: str | None = None, customer_finished: bool = False
+        self,
+        *,
+        hint_id: str | None = None,
+        customer_finished: bool = False,
+        capture_tried: bool = False,
     ) -> Asked:
         """Return it as a gateway needs it to be asked about."""
         return Asked(
@@ -111,6 +115,7 @@ class Attempt:
             created_at=self.created_at,
             hint_id=hint_id,
             customer_finished=customer_finished,
+            capture_tried=capture_tried,
         )
 
 
@@ -348,7 +353,7 @@ def log_event_once(
 
 
 def has_event(conn: Connection, attempt_id: int, what: str, note: str) -> bool:
-    """Tell whether something with a note that begins so ever happened to an attempt."""
+    """Tell whether this ever happened to an attempt."""
     row = conn.execute(
         _QUERIES["has_event"], {"attempt_id": attempt_id, "what": what, "note": note}
     ).fetchone()

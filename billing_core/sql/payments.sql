@@ -106,7 +106,7 @@ SELECT %(attempt_id)s, %(at)s, %(actor)s, %(what)s, %(note)s
 -- has_event --
 -- Whether this was ever told of an attempt.
 SELECT EXISTS (SELECT FROM payment_attempt_event
-                WHERE attempt_id = %(attempt_id)s AND what = %(what)s AND starts_with(note, %(note)s))
+                WHERE attempt_id = %(attempt_id)s AND what = %(what)s AND note = %(note)s)
 
 -- list_events --
 -- All that happened to an attempt, in order.

@@ -116,6 +116,9 @@ def test_an_answer_about_another_order_cannot_fail_this_one() -> None:
     assert judge(OURS, failed).verdict == Verdict.FAILED
     other = replace(failed, reference="B" * 20)
     assert judge(OURS, other).verdict == Verdict.WAITING
+    # bKash says no more than "cancelled" of what it was asked about.
+    silent = replace(failed, reference="", payment_id="", currency="", amount=None)
+    assert judge(OURS, silent).verdict == Verdict.FAILED
 
 
 amounts = st.decimals(

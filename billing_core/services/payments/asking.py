@@ -26,9 +26,12 @@ from billing_core.services.payments.answers import take_answer
 
 log = logging.getLogger(__name__)
 
-#: What a hint's event says when the customer came back as one who had paid.
-_SAYS_SUCCESS = "says success"
+# The gateway said what it had to say: asked again, it tells nothing new, unless more
+# money came.
+_SETTLED = (AttemptState.PAID, AttemptState.CONFIRMED, AttemptState.REVIEW)
 _GATEWAY_ID_MAX = 255
+# What the event of asking a gateway to capture says.
+_TO_CAPTURE = "to capture"
 
 
 class OtherGatewayError(BillingError):
@@ -76,11 +79,13 @@ def ask_about(
         raise OtherGatewayError(reference, gateway.name)
     with db.asking(conn, attempt_id) as alone:
         attempt = db.read_attempt(conn, attempt_id)
-        became_paid = attempt.state == AttemptState.PAID != seen.state
-        if not alone or became_paid:
+        was_settled = attempt.state != seen.state and attempt.state in _SETTLED
+        if not alone or (was_settled and _is_known(conn, attempt, hint_id)):
             return attempt
-        finished = finished or db.has_event(conn, attempt_id, "hint", _SAYS_SUCCESS)
-        asked = attempt.asked(hint_id=hint_id, customer_finished=finished)
+        tried = finished and _note_capture(conn, attempt_id, actor=actor, now=now)
+        asked = attempt.asked(
+            hint_id=hint_id, customer_finished=finished, capture_tried=tried
+        )
         try:
             answer = gateway.ask(asked, now=now)
         except GatewayUnknownError as error:
@@ -120,11 +125,8 @@ def take_hint(
         db.log_event_once(conn, attempt_id, at=now, actor=actor, what="hint", note=note)
     if hint.claims == "cancelled":
         db.set_cancelled(conn, attempt_id, now)
-    known = {each.value for each in db.list_transactions(conn, attempt_id)}
     hint_id = hint.transaction_id
-    tells_nothing = attempt.state == AttemptState.PAID and (
-        hint_id is None or hint_id in known
-    )
+    tells_nothing = attempt.state in _SETTLED and _is_known(conn, attempt, hint_id)
     if tells_nothing or attempt.asks >= HINTED_ASKS_MAX:
         return attempt
     return ask_about(
@@ -139,6 +141,21 @@ def take_hint(
     )
 
 
+def _note_capture(
+    conn: Connection, attempt_id: int, *, actor: str, now: datetime
+) -> bool:
+    """Note that the gateway is asked to capture; True = it was asked so before.
+
+    Written before it is asked: who is killed in between has still asked.
+    """
+    tried = db.has_event(conn, attempt_id, "asked", _TO_CAPTURE)
+    if not tried:
+        db.log_event(
+            conn, attempt_id, at=now, actor=actor, what="asked", note=_TO_CAPTURE
+        )
+    return tried
+
+
 def _find_hinted(conn: Connection, gateway: Gateway, hint: Hint) -> int | None:
     """Find the attempt that a hint names; the gateway's own id comes first."""
     found = None
@@ -151,6 +168,12 @@ def _find_hinted(conn: Connection, gateway: Gateway, hint: Hint) -> int | None:
     attempt = db.read_attempt(conn, found)
     is_its = attempt.gateway == gateway.name and attempt.again_of_attempt_id is None
     return found if is_its else None
+
+
+def _is_known(conn: Connection, attempt: Attempt, hint_id: str | None) -> bool:
+    """Tell whether a hint names no money but what we know of."""
+    known = db.list_transactions(conn, attempt.attempt_id)
+    return hint_id is None or hint_id in [each.value for each in known]
 
 
 def _is_storable(text: str) -> bool:
