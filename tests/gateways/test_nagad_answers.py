@@ -79,6 +79,17 @@ def test_an_answer_to_verify_that_says_nothing_decides_nothing(
         gateway.ask(asked_about("cmVm"), now=lab.clock())
 
 
+def test_a_redirect_is_not_followed_to_somebody_elses_answer(lab: Lab) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "127.0.0.1":
+            return httpx.Response(302, headers={"location": "https://elsewhere/"})
+        return httpx.Response(200, json={"status": "Success"})
+
+    http = httpx.Client(transport=httpx.MockTransport(answer), follow_redirects=True)
+    with pytest.raises(GatewayUnknownError, match="HTTP 302"):
+        NagadGateway(lab.settings(), http).ask(asked_about("cmVm"), now=lab.clock())
+
+
 def test_a_verify_that_is_never_answered_can_be_repeated(lab: Lab) -> None:
     checkout = lab.paid()
     lab.state.faults.arm("silent_verify", REFERENCE, times=1)

@@ -124,6 +124,15 @@ def test_a_private_key_is_read_in_either_form_whatever_stands_around_it(
     assert keys.read_private_key(text).private_numbers() == OURS.private_numbers()
 
 
+@pytest.mark.parametrize("offset", range(40, 1200, 145))
+def test_a_key_that_was_damaged_in_copying_is_found_at_once(offset: int) -> None:
+    """One bit, in each of its numbers: base64 and DER still look right."""
+    raw = bytearray(base64.b64decode(PKCS8))
+    raw[offset] ^= 1
+    with pytest.raises(keys.KeyTextError, match="no private key"):
+        keys.read_private_key(base64.b64encode(bytes(raw)).decode("ascii"))
+
+
 @pytest.mark.parametrize(
     "form",
     [
@@ -227,13 +236,6 @@ def cut() -> str:
     return PKCS8[:-40]
 
 
-def damaged() -> str:
-    """Change an octet in the middle: base64 and DER still look right."""
-    raw = bytearray(base64.b64decode(PKCS8))
-    raw[600] ^= 1
-    return base64.b64encode(bytes(raw)).decode("ascii")
-
-
 def own_public() -> str:
     return public_text(OURS)
 
@@ -252,7 +254,6 @@ def own_private() -> str:
         ("nagad_merchant_private_key", small, "1024 bits"),
         ("nagad_merchant_private_key", of_a_curve, "no RSA key"),
         ("nagad_merchant_private_key", cut, "no private key"),
-        ("nagad_merchant_private_key", damaged, "no private key|do not belong"),
         ("nagad_merchant_private_key", their_public, "no private key"),
         ("nagad_gateway_public_key", small_public, "1024 bits"),
         ("nagad_gateway_public_key", own_private, "no public key"),
