@@ -231,3 +231,26 @@ SELECT a.customer_id, 'bills ' || a.bill_id || ' and ' || b.bill_id || ' are for
   JOIN cycle b ON b.customer_id = a.customer_id AND b.bill_id > a.bill_id
              AND b.period_start < a.period_end AND a.period_start < b.period_end
  LIMIT %(limit)s
+
+-- cards_unlike_payments --
+-- Used cards that have not exactly one payment, of what the card is worth.
+SELECT c.used_by, 'card ' || c.serial || ' is worth ' || b.face_value || ', it has ' || count(p.payment_id)
+       || ' payments of ' || coalesce(sum(p.amount), 0)
+  FROM card c
+  JOIN card_batch b ON b.batch_id = c.batch_id
+  LEFT JOIN ledger_entry e ON e.customer_id = c.used_by AND e.idempotency_key = 'card:' || c.serial
+  LEFT JOIN payment p ON p.customer_id = e.customer_id AND p.entry_id = e.entry_id AND p.method = 'card'
+ WHERE c.state = 'used'
+ GROUP BY c.serial, b.batch_id
+HAVING count(p.payment_id) <> 1 OR coalesce(sum(p.amount), 0) <> b.face_value
+ LIMIT %(limit)s
+
+-- card_payments_without_card --
+-- Payments by a card that this customer did not use.
+SELECT p.customer_id, 'payment ' || p.payment_id || ' is by ' || coalesce(e.idempotency_key, 'no card')
+       || ', which he did not use'
+  FROM payment p
+  LEFT JOIN ledger_entry e ON e.customer_id = p.customer_id AND e.entry_id = p.entry_id
+  LEFT JOIN card c ON 'card:' || c.serial = e.idempotency_key AND c.used_by = p.customer_id AND c.state = 'used'
+ WHERE p.method = 'card' AND c.serial IS NULL
+ LIMIT %(limit)s

@@ -9,6 +9,7 @@ import psycopg
 from billing_core.db.connect import Connection, connect
 from billing_core.settings import Settings, SettingsError, load_settings
 from billing_core.stack import control
+from billing_core.stack.doctor_cards import CARD_CHECKS
 from billing_core.stack.doctor_database import DATABASE_CHECKS
 from billing_core.stack.doctor_machine import MACHINE_CHECKS
 from billing_core.stack.errors import StackError
@@ -18,8 +19,12 @@ from billing_core.stack.state import read_state
 
 __all__ = ["CHECKS", "FAIL", "examine"]
 
-#: Adding a check is adding a function to one of the two lists.
-CHECKS: list[Callable[[Patient], list[Finding]]] = [*MACHINE_CHECKS, *DATABASE_CHECKS]
+#: Adding a check is adding a function to one of these lists.
+CHECKS: list[Callable[[Patient], list[Finding]]] = [
+    *MACHINE_CHECKS,
+    *DATABASE_CHECKS,
+    *CARD_CHECKS,
+]
 STATEMENT_TIMEOUT = "10s"
 
 

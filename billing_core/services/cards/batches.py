@@ -119,6 +119,8 @@ def _check(order: BatchOrder, now: datetime) -> None:
         raise db.CardBatchError(
             "A package card is worth what its package costs: say only one of them."
         )
+    if order.face_value is not None and order.face_value <= 0:
+        raise db.CardBatchError(f"A card is worth more than 0, not {order.face_value}.")
     if not order.distributor.strip():
         raise db.CardBatchError("Say which distributor the cards are for.")
     if order.commission and order.commission_percent:
