@@ -10,7 +10,6 @@ import click
 from billing_core.cli.context import Desk, at_desk
 from billing_core.cli.output import json_option, show, show_table
 from billing_core.cli.units import Amount, Rate
-from billing_core.db.suspension import list_will_be_suspended
 from billing_core.services import changes, prices, suspension
 
 _LISTED_MAX = 10_000
@@ -156,11 +155,13 @@ def show_will_be_suspended(desk: Desk, by: str, *, as_json: bool) -> None:
     """Show whose service stops by the end of a day if nothing is paid."""
     zone = desk.settings.zone
     end = _day_starts(by, zone).astimezone(zone).replace(hour=23, minute=59, second=59)
-    rows = list_will_be_suspended(desk.conn, end.astimezone(UTC), limit=_LISTED_MAX)
+    rows = suspension.preview_suspensions(
+        desk.conn, end.astimezone(UTC), now=desk.now, limit=_LISTED_MAX
+    )
     if as_json:
         show(rows, zone)
         return
-    columns = ("customer_id", "username", "suspend_at", "overdue")
+    columns = ("customer_id", "username", "reason", "suspend_at", "overdue")
     show_table(rows, columns, zone, empty=f"Nobody will be suspended by {by}.")
 
 

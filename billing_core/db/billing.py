@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import LiteralString, NamedTuple
+from typing import NamedTuple
 
 from psycopg.rows import class_row
 
 from billing_core.bills import CyclePackage, CycleProfile, OpenBill
 from billing_core.cycles import Schedule
 from billing_core.db.arrays import array
+from billing_core.db.chunks import in_chunks
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
 from billing_core.proration import Stretch
@@ -125,7 +126,7 @@ def find_cycle_customers(
     conn: Connection, *, as_of: datetime, profile_id: int | None, chunk: int
 ) -> Iterator[list[int]]:
     """Yield monthly customers for whom a period may have come due, by id, in chunks."""
-    return _in_chunks(
+    return in_chunks(
         conn,
         _QUERIES["find_cycle_customers"],
         {"as_of": as_of, "profile_id": profile_id},
@@ -372,7 +373,7 @@ def find_day_customers(
     conn: Connection, *, day: date, day_end: datetime, chunk: int
 ) -> Iterator[list[int]]:
     """Yield daily customers whose service day is to be charged and is not, by id."""
-    return _in_chunks(
+    return in_chunks(
         conn,
         _QUERIES["find_day_customers"],
         {"day": day, "day_end": day_end},
@@ -405,18 +406,6 @@ def insert_service_days(
             "entry_id": array(entry_ids),
         },
     )
-
-
-def _in_chunks(
-    conn: Connection, query: LiteralString, values: dict[str, object], chunk: int
-) -> Iterator[list[int]]:
-    # The server finds all of them once and keeps them over the chunks' commits. To
-    # look anew after each chunk costs the square of the customers: the planner likes
-    # to read all that are left and sort them.
-    with conn.cursor("customers", withhold=True) as cursor:
-        cursor.execute(query, values)
-        while found := cursor.fetchmany(chunk):
-            yield [row[0] for row in found]
 
 
 def _columns(

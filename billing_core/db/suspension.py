@@ -1,6 +1,6 @@
 """Who has service and who has not."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +8,7 @@ from decimal import Decimal
 from psycopg.rows import class_row
 
 from billing_core.db.arrays import array
+from billing_core.db.chunks import in_chunks
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
 from billing_core.suspension import ServiceFacts
@@ -21,18 +22,19 @@ class ToBeSuspended:
 
     customer_id: int
     username: str
+    #: PAYMENT_DUE or DUE_THRESHOLD.
+    reason: str
+    #: When his first overdue bill stops his service, or his hold ends.
     suspend_at: datetime
+    #: What is open on bills that are overdue by then; over the threshold: on all.
     overdue: Decimal
 
 
 def find_to_suspend(
-    conn: Connection, *, after: int, now: datetime, limit: int
-) -> list[int]:
-    """Return active customers, after a customer id, whose service may have to stop."""
-    rows = conn.execute(
-        _QUERIES["find_to_suspend"], {"after": after, "now": now, "limit": limit}
-    ).fetchall()
-    return [row[0] for row in rows]
+    conn: Connection, *, now: datetime, chunk: int
+) -> Iterator[list[int]]:
+    """Yield active customers whose service may have to stop, by id, in chunks."""
+    return in_chunks(conn, _QUERIES["find_to_suspend"], {"now": now}, chunk)
 
 
 def read_service_facts(
@@ -42,7 +44,7 @@ def read_service_facts(
     *,
     not_covered: frozenset[int] = frozenset(),
 ) -> list[ServiceFacts]:
-    """Return what decides the service of these locked customers."""
+    """Return what decides the service of these customers; locked, if it is to act."""
     rows = conn.execute(
         _QUERIES["read_service_facts"], {"customer_ids": list(customer_ids), "now": now}
     ).fetchall()
@@ -116,11 +118,18 @@ def set_paused(conn: Connection, customer_id: int, paused_at: datetime | None) -
     )
 
 
-def list_will_be_suspended(
-    conn: Connection, by: datetime, *, limit: int
+def read_to_be_suspended(
+    conn: Connection, reasons: Sequence[tuple[int, str]], *, by: datetime, now: datetime
 ) -> list[ToBeSuspended]:
-    """Return whose service will stop by a moment if nothing is paid."""
+    """Return when and over what these (customer_id, reason) will be suspended."""
+    customer_ids, why = zip(*reasons, strict=True)
     with conn.cursor(row_factory=class_row(ToBeSuspended)) as cursor:
         return cursor.execute(
-            _QUERIES["list_will_be_suspended"], {"by": by, "limit": limit}
+            _QUERIES["read_to_be_suspended"],
+            {
+                "customer_id": array(customer_ids),
+                "reason": array(why),
+                "by": by,
+                "now": now,
+            },
         ).fetchall()

@@ -7,6 +7,7 @@ from datetime import datetime
 from billing_core.db import customers as customers_db
 from billing_core.db import suspension as db
 from billing_core.db.connect import Connection, in_transaction
+from billing_core.db.sessions import lock_wallets_only
 from billing_core.reminders import Event
 from billing_core.services.rating import Batch, load_batch, rate_and_write
 from billing_core.services.reminders import queue_service_news
@@ -41,17 +42,32 @@ class ServiceChanges:
 def sweep_suspensions(conn: Connection, now: datetime) -> ServiceChanges:
     """Suspend everybody whose bills are overdue or too many; chunk by chunk."""
     total = ServiceChanges()
-    after = 0
-    while True:
-        found = db.find_to_suspend(conn, after=after, now=now, limit=_CHUNK)
-        if not found:
-            return total
+    for found in db.find_to_suspend(conn, now=now, chunk=_CHUNK):
 
         def work(found: list[int] = found) -> ServiceChanges:
             return review_service(conn, found, now=now, actor="scheduler")
 
         total.add(in_transaction(conn, work))
-        after = found[-1]
+    return total
+
+
+def preview_suspensions(
+    conn: Connection, by: datetime, *, now: datetime, limit: int
+) -> list[db.ToBeSuspended]:
+    """Return whom the sweep of a moment will suspend if nothing is paid or billed.
+
+    Decided by the sweep's own rule, on the same facts; the one suspended first first.
+    """
+    found: list[db.ToBeSuspended] = []
+    for customer_ids in db.find_to_suspend(conn, now=by, chunk=_CHUNK):
+        reasons = [
+            (facts.customer_id, decision.reason.value)
+            for facts in db.read_service_facts(conn, customer_ids, by)
+            if isinstance(decision := decide_service(facts, by), Suspend)
+        ]
+        if reasons:
+            found += db.read_to_be_suspended(conn, reasons, by=by, now=now)
+    return sorted(found, key=lambda one: (one.suspend_at, one.customer_id))[:limit]
 
 
 def review_service(
@@ -127,6 +143,8 @@ def hold(
 
     def work() -> None:
         customer_id = customers_db.find_customer_id(conn, username)
+        # Before the first write: who waits for it must find the hold as it is decided.
+        lock_wallets_only(conn, [customer_id])
         db.set_hold(conn, customer_id, until)
         customers_db.log_customer_event(
             conn,

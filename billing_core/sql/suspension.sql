@@ -1,22 +1,22 @@
 -- find_to_suspend --
--- Active customers after a customer id who owe overdue bills, or more than their profile
--- bears; their hold has ended.
+-- Active customers who owe overdue bills, or more than their profile bears; their hold
+-- has ended.
 SELECT customer_id FROM (
     SELECT b.customer_id FROM bill b
-     WHERE b.status IN ('unpaid', 'partial') AND b.suspend_at <= %(now)s AND b.customer_id > %(after)s
+     WHERE b.status IN ('unpaid', 'partial') AND b.suspend_at <= %(now)s
     UNION
     SELECT c.customer_id
       FROM billing_profile f
       JOIN customer c ON c.profile_id = f.profile_id
       JOIN wallet w ON w.customer_id = c.customer_id
-     WHERE f.due_threshold > 0 AND f.auto_suspend AND w.due > f.due_threshold AND c.customer_id > %(after)s
+     WHERE f.due_threshold > 0 AND f.auto_suspend AND w.due > f.due_threshold
 ) due
   JOIN customer c USING (customer_id)
  WHERE c.status = 'active' AND (c.suspension_hold_until IS NULL OR c.suspension_hold_until <= %(now)s)
- ORDER BY customer_id LIMIT %(limit)s
+ ORDER BY customer_id
 
 -- read_service_facts --
--- What decides whether these locked customers have service. Whether a daily customer is
+-- What decides whether these customers have service. Whether a daily customer is
 -- covered is added by who knows the day's price.
 SELECT c.customer_id, c.status, c.suspend_reason,
        p.billing = 'free' OR coalesce(f.billing_type = 'free', false), coalesce(f.auto_suspend, true),
@@ -74,10 +74,16 @@ UPDATE customer SET suspension_hold_until = %(until)s WHERE customer_id = %(cust
 -- Paused from this moment; NULL = not.
 UPDATE customer SET paused_at = %(paused_at)s WHERE customer_id = %(customer_id)s
 
--- list_will_be_suspended --
--- Who will be suspended by a moment if nothing is paid, and over what.
-SELECT c.customer_id, c.username, min(b.suspend_at) AS suspend_at, sum(b.gross - b.paid) AS overdue
-  FROM bill b JOIN customer c ON c.customer_id = b.customer_id
- WHERE b.status IN ('unpaid', 'partial') AND b.suspend_at <= %(by)s AND c.status = 'active'
-   AND (c.suspension_hold_until IS NULL OR c.suspension_hold_until <= %(by)s)
- GROUP BY c.customer_id, c.username ORDER BY 3, 1 LIMIT %(limit)s
+-- read_to_be_suspended --
+-- When these will be suspended if nothing is paid, and over what.
+SELECT c.customer_id, c.username, s.reason,
+       greatest(coalesce(b.suspend_at, %(now)s), c.suspension_hold_until) AS suspend_at,
+       coalesce(b.overdue, w.due) AS overdue
+  FROM unnest(%(customer_id)s::bigint[], %(reason)s::text[]) AS s (customer_id, reason)
+  JOIN customer c ON c.customer_id = s.customer_id
+  JOIN wallet w ON w.customer_id = s.customer_id
+  LEFT JOIN LATERAL (
+      SELECT min(b.suspend_at) AS suspend_at, sum(b.gross - b.paid) AS overdue
+        FROM bill b
+       WHERE b.customer_id = s.customer_id AND b.status IN ('unpaid', 'partial') AND b.suspend_at <= %(by)s
+         AND s.reason = 'PAYMENT_DUE') b ON true

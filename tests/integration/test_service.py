@@ -1,18 +1,28 @@
 """Suspension and restoration of monthly customers, on a real PostgreSQL."""
 
+import threading
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from billing_core.db.connect import Connection
+from billing_core.db.connect import Connection, connect
 from billing_core.db.customers import CustomerError, read_customer
-from billing_core.db.suspension import list_will_be_suspended
+from billing_core.db.sessions import lock_wallets_only
+from billing_core.db.suspension import ToBeSuspended
 from billing_core.services import suspension
 from billing_core.services.audit import audit
 from billing_core.services.cash import take_cash
 from billing_core.services.customers import activate, suspend
-from tests.builders import Packets, a_nas, fold, rows, sessions_of, username_of
+from tests.builders import (
+    Packets,
+    a_nas,
+    fold,
+    rows,
+    sessions_of,
+    username_of,
+    wait_until_blocked,
+)
 from tests.integration.test_billing_run import a_monthly_customer, bills, dhaka, run
 
 JOINED = dhaka(2026, 1, 1)
@@ -136,10 +146,128 @@ def test_a_hold_keeps_service_until_its_day(conn: Connection) -> None:
 def test_who_will_be_suspended_is_known_before(conn: Connection) -> None:
     customer_id = an_owing_customer(conn)
 
-    (found,) = list_will_be_suspended(conn, CUT_OFF, limit=10)
+    (found,) = preview(conn, CUT_OFF)
 
-    assert (found.customer_id, found.overdue) == (customer_id, Decimal("600.00"))
-    assert list_will_be_suspended(conn, CUT_OFF - timedelta(days=1), limit=10) == []
+    assert found == ToBeSuspended(
+        customer_id,
+        username_of(conn, customer_id),
+        "PAYMENT_DUE",
+        CUT_OFF,
+        Decimal("600.00"),
+    )
+    assert preview(conn, CUT_OFF - timedelta(days=1)) == []
+
+
+def preview(conn: Connection, by: datetime) -> list[ToBeSuspended]:
+    return suspension.preview_suspensions(conn, by, now=JOINED, limit=100)
+
+
+def a_mixed_crowd(conn: Connection) -> dict[str, int]:
+    """Customers who owe a bill each, and differ in what decides their service."""
+    crowd = {
+        "plain": an_owing_customer(conn),
+        "no grace": an_owing_customer(conn, grace_days=0),
+        "over his threshold": an_owing_customer(
+            conn, grace_days=60, due_threshold=Decimal(500)
+        ),
+        "under his threshold": an_owing_customer(
+            conn, grace_days=60, due_threshold=Decimal(700)
+        ),
+        "never by itself": an_owing_customer(
+            conn, auto_suspend=False, due_threshold=Decimal(1)
+        ),
+        "moved to who is not": an_owing_customer(conn),
+        "held for long": an_owing_customer(conn),
+        "held, over his threshold": an_owing_customer(
+            conn, grace_days=60, due_threshold=Decimal(1)
+        ),
+        "suspended already": an_owing_customer(conn),
+        "paid": an_owing_customer(conn),
+    }
+    conn.execute(
+        "UPDATE customer c SET profile_id = n.profile_id FROM customer n"
+        " WHERE n.customer_id = %s AND c.customer_id = %s",
+        [crowd["never by itself"], crowd["moved to who is not"]],
+    )
+    for name, days in (("held for long", 20), ("held, over his threshold", 5)):
+        suspension.hold(
+            conn,
+            username_of(conn, crowd[name]),
+            CUT_OFF + timedelta(days=days),
+            note="",
+            actor="test",
+            now=JOINED,
+        )
+    suspend(
+        conn,
+        username_of(conn, crowd["suspended already"]),
+        note="",
+        actor="test",
+        now=JOINED,
+    )
+    pay(conn, crowd["paid"], "600", JOINED)
+    return crowd
+
+
+@pytest.mark.parametrize(
+    ("days", "suspended"),
+    [
+        (-10, {"over his threshold"}),
+        (-3, {"over his threshold", "no grace"}),
+        (0, {"over his threshold", "no grace", "plain"}),
+        (
+            5,
+            {"over his threshold", "no grace", "plain", "held, over his threshold"},
+        ),
+        (
+            20,
+            {
+                *("over his threshold", "no grace", "plain"),
+                *("held, over his threshold", "held for long"),
+            },
+        ),
+    ],
+)
+def test_the_preview_of_a_day_is_whom_its_sweep_suspends(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch, days: int, suspended: set[str]
+) -> None:
+    crowd = a_mixed_crowd(conn)
+    day = CUT_OFF + timedelta(days=days)
+    # Several chunks, each committed while the rest is kept.
+    monkeypatch.setattr(suspension, "_CHUNK", 2)
+
+    foretold = {one.customer_id: one.reason for one in preview(conn, day)}
+    active = [one for one in crowd.values() if status(conn, one)[0] == "active"]
+    suspension.sweep_suspensions(conn, day)
+
+    swept = {one: status(conn, one) for one in active}
+    assert foretold == {
+        one: reason for one, (state, reason) in swept.items() if state == "suspended"
+    }
+    assert {name for name, one in crowd.items() if one in foretold} == suspended
+
+
+def test_a_hold_waits_for_who_is_at_work_on_the_customer(
+    conn: Connection, database_url: str
+) -> None:
+    customer_id = an_owing_customer(conn)
+    username = username_of(conn, customer_id)
+
+    def hold() -> None:
+        with connect(database_url, application="tests") as own:
+            until = CUT_OFF + timedelta(days=1)
+            suspension.hold(own, username, until, note="", actor="test", now=JOINED)
+
+    other = threading.Thread(target=hold)
+    held = "SELECT suspension_hold_until FROM customer FOR UPDATE NOWAIT"
+    with conn.transaction():
+        lock_wallets_only(conn, [customer_id])
+        other.start()
+        wait_until_blocked(conn)
+        # It has written nothing while it waits.
+        assert rows(conn, held) == [(None,)]
+    other.join()
+    assert rows(conn, held) == [(CUT_OFF + timedelta(days=1),)]
 
 
 def test_a_customer_suspended_by_a_person_is_restored_by_a_person_only(
