@@ -1,4 +1,4 @@
-"""`khata pay cash|receipt|received`: money at the till."""
+"""`khata pay cash|receipt|received`, and the till's other commands."""
 
 import uuid
 from datetime import date, datetime
@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import click
 
+from billing_core.cli import giving_back, links
 from billing_core.cli.context import Desk, at_desk
 from billing_core.cli.output import (
     as_plain,
@@ -18,6 +19,7 @@ from billing_core.cli.units import Amount
 from billing_core.db import receipts as receipts_db
 from billing_core.db.customers import find_customer_id
 from billing_core.db.receipts import Receipt, SettledBill
+from billing_core.db.refunds import list_refunds_of_payment
 from billing_core.money import ZERO
 from billing_core.services.cash import take_cash
 
@@ -121,17 +123,24 @@ def _show_receipt(
 ) -> None:
     told = receipts_db.read_receipt(desk.conn, customer_id, payment_id)
     settled = receipts_db.list_settled(desk.conn, customer_id, told.entry_id)
+    given_back = list_refunds_of_payment(desk.conn, customer_id, payment_id)
     if as_json:
         value = {
             "receipt": told.number,
             "currency": desk.settings.currency,
             **as_plain(told, desk.settings.zone),
             "bills": settled,
+            "refunds": given_back,
         }
         show(value, desk.settings.zone)
         return
     for line in _lines(told, settled, desk):
         click.echo(line)
+    for one in given_back:
+        click.echo(
+            f"  REFUND    {one.amount} {desk.settings.currency}, {one.state}:"
+            f" {one.reason}"
+        )
 
 
 def _lines(told: Receipt, settled: list[SettledBill], desk: Desk) -> list[str]:
@@ -158,8 +167,6 @@ def _lines(told: Receipt, settled: list[SettledBill], desk: Desk) -> list[str]:
         lines.append(f"  wallet    {over} {currency}")
     if told.note:
         lines.append(f"  note      {told.note}")
-    if told.refunded:
-        lines.append(f"  REFUNDED  {told.refunded} {currency}")
     if told.reversed_at is not None:
         lines.append(
             f"  REVERSED  {day(told.reversed_at)}, by {told.reversed_by}:"
@@ -168,4 +175,4 @@ def _lines(told: Receipt, settled: list[SettledBill], desk: Desk) -> list[str]:
     return lines
 
 
-COMMANDS = (cash, receipt, received)
+COMMANDS = (cash, receipt, received, *giving_back.COMMANDS, *links.COMMANDS)
