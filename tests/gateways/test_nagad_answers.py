@@ -287,3 +287,4 @@ def test_times_are_dhakas(lab: Lab) -> None:
     answer = lab.ask(checkout)
     assert answer.raw["issuerPaymentDateTime"] == "2026-11-25 01:00:00.0"
     assert answer.paid_at == datetime(2026, 11, 24, 19, tzinfo=UTC)
+    assert answer.paid_at.tzinfo is UTC

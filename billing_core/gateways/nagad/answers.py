@@ -2,7 +2,7 @@
 
 import base64
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -222,6 +222,9 @@ def _time(value: str) -> datetime | None:
     if match is None:
         return None
     try:
-        return datetime(*(int(part) for part in match.groups()), tzinfo=DHAKA)  # type: ignore[misc, arg-type]  # six numbers
+        local = datetime.strptime("".join(match.groups()), "%Y%m%d%H%M%S").replace(
+            tzinfo=DHAKA
+        )
     except ValueError:
         return None
+    return local.astimezone(UTC)
