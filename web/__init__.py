@@ -1,26 +1,50 @@
-"""The web app: how the installation is doing, and whether it is well."""
+"""The web app: operators' pages, the customers' portal, payment pages, /metrics."""
 
-import logging
-
-import psycopg
 from flask import Flask
 
 from billing_core.settings import Settings, load_settings
-from web import overview
+from web import (
+    access,
+    bill_actions,
+    bills,
+    customer_actions,
+    customers,
+    dashboard,
+    errors,
+    filters,
+    language,
+    login,
+    navigation,
+    overview,
+)
+from web.desk import open_desks
+from web.secure import log_with_request_ids, secure
 
-log = logging.getLogger(__name__)
+#: One blueprint a module. A page of your own: CONTRIBUTING.md, "a page".
+BLUEPRINTS = (
+    overview.pages,
+    login.pages,
+    login.account,
+    dashboard.pages,
+    customers.pages,
+    customer_actions.pages,
+    bills.pages,
+    bill_actions.pages,
+)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Make the app; one blueprint a module."""
+    """Make the app; every page is behind access.guard."""
+    settings = settings or load_settings()
+    log_with_request_ids(settings.log_level)
     app = Flask(__name__)
-    app.config["KHATA"] = settings or load_settings()
-    app.register_blueprint(overview.pages)
-    app.register_error_handler(psycopg.OperationalError, _database_away)
+    open_desks(app, settings)
+    secure(app, settings)
+    access.guard(app)
+    language.speak(app)
+    filters.register(app)
+    navigation.register(app)
+    errors.register(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
     return app
-
-
-def _database_away(error: Exception) -> tuple[str, int, dict[str, str]]:
-    log.warning("web.database_away error=%s", str(error).strip())
-    text = "The database does not answer; try again in a moment.\n"
-    return text, 503, {"Content-Type": "text/plain; charset=utf-8", "Retry-After": "5"}

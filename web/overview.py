@@ -1,60 +1,87 @@
-"""The first page: counts, and no customer's name; plus /healthz and /metrics."""
+"""What machines ask: /healthz and /metrics; and / leads where one begins."""
 
-from flask import Blueprint, Response, current_app, render_template
+from collections.abc import Iterator
 
-from billing_core.db.connect import connect
+from flask import Response, g, redirect, url_for
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from werkzeug.wrappers import Response as AnyResponse
+
 from billing_core.db.overview import Overview, read_overview
-from billing_core.settings import Settings
+from web.access import public_pages, see_who
+from web.desk import connection
+from web.navigation import first_place
 
-pages = Blueprint("overview", __name__)
+pages = public_pages("overview")
 
 
 @pages.get("/")
-def index() -> str:
-    """Show how many are online, who was refused for what, and what waits."""
-    return render_template("overview.html", now=_read(), zone=_settings().zone.key)
+def index() -> AnyResponse:
+    """Lead to where one begins: the first page one may see, or the login."""
+    see_who()
+    if "operator" in g:
+        return redirect(url_for(first_place() or "account.index"), 303)
+    return redirect(url_for("login.form"), 303)
 
 
 @pages.get("/healthz")
 def healthz() -> dict[str, object]:
     """Tell a monitor whether the database answers and a worker is at work."""
-    now = _read()
+    now = read_overview(connection())
     well = now.worker_is_alive
-    body: dict[str, object] = {
+    return {
         "status": "ok" if well else "degraded",
         "worker": "alive" if now.worker_is_alive else "no heartbeat",
         "scheduler": "alive" if now.scheduler_is_alive else "no heartbeat",
         "intake_backlog": now.intake_backlog,
     }
-    return body
 
 
 @pages.get("/metrics")
 def metrics() -> Response:
-    """Give the counts in Prometheus' text form."""
-    now = _read()
-    lines = [
-        f"khata_sessions_online {now.sessions_online}",
-        f"khata_intake_backlog {now.intake_backlog}",
-        f"khata_packets_parked {now.packets_parked}",
-        f"khata_outbox_waiting {now.outbox_waiting}",
-        f"khata_outbox_failed_last_hour {now.outbox_failed_last_hour}",
-        *(
-            f'khata_rejects_last_hour{{reason="{reason}"}} {count}'
-            for reason, count in now.rejects_last_hour
-        ),
-    ]
-    return Response("\n".join(lines) + "\n", mimetype="text/plain")
+    """Give the counts in Prometheus' form; they are the database's, not a process's."""
+    registry = CollectorRegistry()
+    registry.register(_Counts(read_overview(connection())))
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-def _settings() -> Settings:
-    settings = current_app.config["KHATA"]
-    assert isinstance(settings, Settings)  # noqa: S101 - narrows the type
-    return settings
+@pages.get("/favicon.ico")
+def favicon() -> AnyResponse:
+    """Lead browsers that ask for it to the icon."""
+    return redirect(url_for("static", filename="icon.svg"), 301)
 
 
-def _read() -> Overview:
-    with connect(
-        _settings().database_url, application="web", connect_timeout_seconds=2
-    ) as conn:
-        return read_overview(conn)
+class _Counts(Collector):
+    """The overview as gauges."""
+
+    def __init__(self, now: Overview) -> None:
+        self._now = now
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield each count."""
+        now = self._now
+        for name, told, value in (
+            ("khata_sessions_online", "Sessions that run.", now.sessions_online),
+            ("khata_intake_backlog", "Packets to fold.", now.intake_backlog),
+            ("khata_packets_parked", "Packets set aside.", now.packets_parked),
+            ("khata_outbox_waiting", "Requests to NAS waiting.", now.outbox_waiting),
+            (
+                "khata_outbox_failed_last_hour",
+                "Requests to NAS that failed in the last hour.",
+                now.outbox_failed_last_hour,
+            ),
+            ("khata_worker_alive", "A worker beats.", int(now.worker_is_alive)),
+            (
+                "khata_scheduler_alive",
+                "A scheduler beats.",
+                int(now.scheduler_is_alive),
+            ),
+        ):
+            yield GaugeMetricFamily(name, told, value=value)
+        rejects = GaugeMetricFamily(
+            "khata_rejects_last_hour", "Logins refused, by reason.", labels=["reason"]
+        )
+        for reason, count in now.rejects_last_hour:
+            rejects.add_metric([reason], count)
+        yield rejects

@@ -117,3 +117,8 @@ CREATE INDEX customer_not_active ON customer (status, customer_id) WHERE status 
 CREATE INDEX bill_newest ON bill (issued_at, bill_id);
 CREATE INDEX bill_open_newest ON bill (issued_at, bill_id) WHERE status IN ('unpaid', 'partial');
 CREATE INDEX bill_by_due ON bill USING brin (due_at) WITH (autosummarize = on);
+
+-- Logins of the last hours.
+CREATE INDEX acct_session_by_start ON acct_session USING brin (started_at) WITH (autosummarize = on);
+-- What is owed in all.
+CREATE INDEX wallet_owing ON wallet (due) WHERE due > 0;

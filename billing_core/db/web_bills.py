@@ -1,0 +1,213 @@
+"""What the pages show of bills: lists by filter, within a scope."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from psycopg import sql
+from psycopg.rows import class_row
+
+from billing_core.db.connect import Connection
+from billing_core.db.queries import load_queries
+from billing_core.db.web_customers import COUNTED_MAX, Scope, like
+
+_QUERIES = load_queries("web_bills")
+
+
+@dataclass(frozen=True, slots=True)
+class BillFilter:
+    """Which bills; None and False = whichever."""
+
+    #: A bill's number, or part of a customer's username, name or mobile.
+    search: str | None = None
+    customer_id: int | None = None
+    is_open: bool = False
+    status: str | None = None
+    overdue_at: datetime | None = None
+    kind: str | None = None
+    package_id: int | None = None
+    operator_id: int | None = None
+    zone: str | None = None
+    issued_from: datetime | None = None
+    issued_until: datetime | None = None
+    due_from: datetime | None = None
+    due_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BillRow:
+    """A bill in a list."""
+
+    customer_id: int
+    bill_id: int
+    number: str | None
+    kind: str
+    period_start: datetime
+    period_end: datetime
+    issued_at: datetime
+    due_at: datetime | None
+    net: Decimal
+    vat: Decimal
+    gross: Decimal
+    paid: Decimal
+    open_amount: Decimal
+    status: str
+    suspend_at: datetime | None
+    username: str
+    name: str
+    mobile: str
+    zone: str
+    package: str
+    operator: str | None
+
+    @property
+    def label(self) -> str:
+        """Return what people call it: its number, or its id until it has one."""
+        return self.number or str(self.bill_id)
+
+    @property
+    def key(self) -> str:
+        """Return what names it in a form."""
+        return f"{self.customer_id}-{self.bill_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class BillTotals:
+    """How many bills a filter leaves, and what they come to."""
+
+    bills: int
+    gross: Decimal
+    paid: Decimal
+    open_amount: Decimal
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether all were counted."""
+        return self.bills <= COUNTED_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class BillMovement:
+    """What paid a bill, or took that back (below zero)."""
+
+    entry_id: int
+    kind: str
+    occurred_at: datetime
+    actor: str
+    note: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class CreditNoteRow:
+    """A credit note of a bill."""
+
+    number: str
+    issued_at: datetime
+    net: Decimal
+    vat: Decimal
+    gross: Decimal
+    reason: str
+
+
+def list_bills(
+    conn: Connection,
+    wanted: BillFilter,
+    scope: Scope,
+    *,
+    after: tuple[datetime, int] | None,
+    limit: int,
+) -> list[BillRow]:
+    """Return a page of bills, newest first, after one (issued_at, bill_id)."""
+    with conn.cursor(row_factory=class_row(BillRow)) as cursor:
+        # Not prepared: each filter has a plan of its own.
+        return cursor.execute(
+            _QUERIES["list_bills"],
+            _values(wanted, scope, after=after, limit=limit),
+            prepare=False,
+        ).fetchall()
+
+
+def stream_bills(
+    conn: Connection, wanted: BillFilter, scope: Scope
+) -> Iterator[BillRow]:
+    """Yield every bill that a filter leaves, without holding them all."""
+    with (
+        conn.transaction(),
+        conn.cursor("export", row_factory=class_row(BillRow)) as cursor,
+    ):
+        cursor.itersize = 1000
+        cursor.execute(
+            _QUERIES["list_bills"], _values(wanted, scope, after=None, limit=None)
+        )
+        yield from cursor
+
+
+def total_bills(conn: Connection, wanted: BillFilter, scope: Scope) -> BillTotals:
+    """Sum up what a filter leaves, up to COUNTED_MAX and one more."""
+    query = sql.SQL(_QUERIES["total_bills"]).format(
+        filtered=sql.SQL(_QUERIES["list_bills"])
+    )
+    with conn.cursor(row_factory=class_row(BillTotals)) as cursor:
+        found = cursor.execute(
+            query,
+            _values(wanted, scope, after=None, limit=COUNTED_MAX + 1),
+            prepare=False,
+        ).fetchone()
+    assert found is not None  # noqa: S101 - an aggregate gives one row
+    return found
+
+
+def read_bill_row(conn: Connection, customer_id: int, bill_id: int) -> BillRow | None:
+    """Return one bill as a list shows it."""
+    values = {"customer_id": customer_id, "bill_id": bill_id}
+    with conn.cursor(row_factory=class_row(BillRow)) as cursor:
+        return cursor.execute(_QUERIES["read_bill_row"], values).fetchone()
+
+
+def list_bill_history(
+    conn: Connection, customer_id: int, bill_id: int
+) -> list[BillMovement]:
+    """Return what paid a bill and what was taken off it, in order."""
+    values = {"customer_id": customer_id, "bill_id": bill_id}
+    with conn.cursor(row_factory=class_row(BillMovement)) as cursor:
+        return cursor.execute(_QUERIES["list_bill_history"], values).fetchall()
+
+
+def list_credit_notes(
+    conn: Connection, customer_id: int, bill_id: int
+) -> list[CreditNoteRow]:
+    """Return the credit notes of a bill."""
+    values = {"customer_id": customer_id, "bill_id": bill_id}
+    with conn.cursor(row_factory=class_row(CreditNoteRow)) as cursor:
+        return cursor.execute(_QUERIES["list_credit_notes"], values).fetchall()
+
+
+def move_due(
+    conn: Connection, customer_id: int, bill_id: int, due_at: datetime
+) -> bool:
+    """Let an open bill be due at another moment; False when it is not open."""
+    values = {"customer_id": customer_id, "bill_id": bill_id, "due_at": due_at}
+    return conn.execute(_QUERIES["move_due"], values).rowcount == 1
+
+
+def _values(
+    wanted: BillFilter,
+    scope: Scope,
+    *,
+    after: tuple[datetime, int] | None,
+    limit: int | None,
+) -> dict[str, object]:
+    search = (wanted.search or "").strip()
+    prefix, _, digits = search.upper().partition("-")
+    is_number = prefix in ("B", "CN") and digits.isdigit()
+    return {
+        **asdict(wanted),
+        "number": search.upper() if is_number else None,
+        "words": None if is_number else like(search),
+        "scope": None if scope is None else list(scope),
+        "after_time": after[0] if after else None,
+        "after_id": after[1] if after else None,
+        "limit": limit,
+    }

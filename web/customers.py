@@ -1,0 +1,323 @@
+"""Customers: the list, one customer, taking one on."""
+
+from datetime import timedelta
+
+from flask import flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from billing_core.db import web_customers as db
+from billing_core.db.customers import (
+    CustomerError,
+    list_customer_events,
+    read_subscription,
+)
+from billing_core.db.ledger import list_bills
+from billing_core.db.operators import list_operators
+from billing_core.db.packages import list_packages
+from billing_core.db.profiles import list_profiles
+from billing_core.db.reports import list_sessions
+from billing_core.errors import BillingError
+from billing_core.kinds import BILLINGS
+from billing_core.permissions import Permission
+from billing_core.services.customers import Registration, add_customer
+from web import exports, lists
+from web.access import Page, current_operator, my_customer, operator_pages, require
+from web.charts import Chart, Series
+from web.desk import Desk, desk
+from web.filters import day, octets
+from web.forms import (
+    AmountField,
+    BooleanField,
+    DataRequired,
+    DateField,
+    FilterForm,
+    Length,
+    MacField,
+    OperatorForm,
+    Optional,
+    PasswordField,
+    SelectField,
+    StringField,
+    TextAreaField,
+    choices_of,
+    day_starts,
+    refuse,
+)
+from web.words import say
+
+pages = operator_pages("customers", "/customers", needs=Permission.VIEW_CUSTOMERS)
+
+_SHOWN = 20
+_USAGE_DAYS = 30
+_STATUSES = ("active", "suspended", "disabled")
+
+
+class CustomerFilterForm(FilterForm):
+    """Which customers."""
+
+    q = StringField(_l("Username, name or mobile"), [Optional(), Length(max=60)])
+    status = SelectField(_l("Status"), [Optional()], default="")
+    package = SelectField(_l("Package"), [Optional()], default="")
+    profile = SelectField(_l("Billing profile"), [Optional()], default="")
+    operator = SelectField(_l("Operator"), [Optional()], default="")
+    zone = SelectField(_l("Zone"), [Optional()], default="")
+    kind = SelectField(_l("Kind"), [Optional()], default="")
+    online = BooleanField(_l("Online now"))
+    owing = BooleanField(_l("Owing"))
+    parked = BooleanField(_l("Left out by billing"))
+    suspended_by = DateField(_l("Will be suspended by"), [Optional()])
+
+
+class NewCustomerForm(OperatorForm):
+    """A customer to take on."""
+
+    username = StringField(_l("Username"), [DataRequired(), Length(max=128)])
+    password = PasswordField(
+        _l("Password"),
+        [DataRequired(), Length(max=128)],
+        description=_l("For his connection and the portal."),
+    )
+    name = StringField(_l("Name"), [Length(max=200)])
+    mobile = StringField(_l("Mobile"), [Length(max=30)])
+    mail = StringField(_l("Mail"), [Length(max=200)])
+    language = SelectField(_l("Language"), choices=[("en", "English"), ("bn", "বাংলা")])
+    zone = StringField(_l("Zone"), [Length(max=100)])
+    address = TextAreaField(_l("Address"), [Length(max=500)])
+    package = SelectField(_l("Package"), [DataRequired()])
+    profile = SelectField(
+        _l("Billing profile"),
+        description=_l("Monthly packages need one to be billed."),
+    )
+    kind = SelectField(_l("Kind"))
+    operator = SelectField(_l("Operator"))
+    special_price = AmountField(_l("Special price of a cycle"))
+    framed_ip = StringField(_l("Static address"), [Length(max=45)])
+    mac = MacField(_l("Only from the device"))
+
+
+@pages.get("")
+def index() -> Page:
+    """List customers."""
+    form = _filter_form()
+    if not form.validate():
+        return render_template(
+            "customers/list.html", form=form, slice=None, totals=None
+        ), 400
+    at, scope, wanted = desk(), current_operator().scope, _wanted(form)
+    size = lists.page_size()
+    rows = db.list_customers(
+        at.conn, wanted, scope, after=lists.after_id(), limit=size + 1
+    )
+    last = str(rows[size - 1].customer_id) if len(rows) > size else None
+    return render_template(
+        "customers/list.html",
+        form=form,
+        slice=lists.cut(rows, last, size),
+        totals=db.total_customers(at.conn, wanted, scope),
+    )
+
+
+@pages.get("/export.<any(csv, xlsx):kind>")
+def export(kind: str) -> Page:
+    """Hand out every customer of the filter."""
+    form = _filter_form()
+    if not form.validate():
+        return render_template(
+            "customers/list.html", form=form, slice=None, totals=None
+        ), 400
+    at = desk()
+    rows = db.stream_customers(at.conn, _wanted(form), current_operator().scope)
+    make = exports.csv_of if kind == "csv" else exports.xlsx_of
+    name = f"customers-{at.now.astimezone(at.settings.zone):%Y-%m-%d}"
+    return make(name, _COLUMNS, rows)
+
+
+@pages.get("/<int:customer_id>")
+def show(customer_id: int) -> str:
+    """Show one customer: what he is on, what he owes, and why he was cut off."""
+    at, customer = desk(), my_customer(customer_id)
+    return render_template(
+        "customers/show.html",
+        customer=customer,
+        subscription=read_subscription(at.conn, customer_id),
+        wallet=db.list_wallet(at.conn, customer_id, limit=_SHOWN),
+        bills=list_bills(at.conn, customer_id, limit=_SHOWN),
+        payments=db.list_payments_of(at.conn, customer_id, limit=_SHOWN),
+        sessions=list_sessions(
+            at.conn, customer_id=customer_id, running=False, limit=_SHOWN
+        ),
+        events=list_customer_events(at.conn, customer_id, limit=50),
+        rejects=db.list_rejects_of(at.conn, customer.username, limit=10),
+        usage=_usage_chart(at, customer_id),
+        shown=_SHOWN,
+    )
+
+
+@pages.get("/new")
+def add() -> str:
+    """Ask for what a new customer is."""
+    require(Permission.ADD_CUSTOMERS)
+    return render_template("customers/add.html", form=_new_form())
+
+
+@pages.post("/new")
+def create() -> Page:
+    """Take a customer on."""
+    require(Permission.ADD_CUSTOMERS)
+    at, form = desk(), _new_form()
+    if form.validate():
+        try:
+            customer_id = add_customer(
+                at.conn,
+                _registration(form),
+                secret_key=at.settings.secret_key,
+                actor=at.actor,
+                now=at.now,
+            )
+        except CustomerError as error:
+            refuse(form, error, "username")
+        except BillingError as error:
+            refuse(form, error)
+        else:
+            flash(_("%(name)s is a customer.", name=form.username.data))
+            return redirect(url_for("customers.show", customer_id=customer_id), 303)
+    return render_template("customers/add.html", form=form), 422
+
+
+def _registration(form: NewCustomerForm) -> Registration:
+    return Registration(
+        username=form.username.data,
+        password=form.password.data,
+        package=form.package.data,
+        name=form.name.data or "",
+        mobile=form.mobile.data or "",
+        mail=form.mail.data or "",
+        language=form.language.data,
+        zone=form.zone.data or "",
+        address=form.address.data or "",
+        profile=form.profile.data or None,
+        kind=form.kind.data or None,
+        operator=form.operator.data or None,
+        special_price=form.special_price.amount,
+        framed_ip=form.framed_ip.data or None,
+        mac_binding=form.mac.mac,
+    )
+
+
+def _new_form() -> NewCustomerForm:
+    at, me = desk(), current_operator()
+    form = NewCustomerForm()
+    form.package.choices = [
+        (p.name, f"{p.name} ({p.price})") for p in list_packages(at.conn)
+    ]
+    form.profile.choices = [
+        ("", _("none")),
+        *((p.name, p.name) for p in list_profiles(at.conn)),
+    ]
+    form.kind.choices = [("", _("as the package is for")), *_kinds()]
+    sellers = [
+        o
+        for o in list_operators(at.conn, me.scope)
+        if o.role in ("operator", "sub_operator") and not o.is_disabled
+    ]
+    own = [] if me.scope is not None else [("", _("the provider's own"))]
+    form.operator.choices = [*own, *((o.username, o.username) for o in sellers)]
+    return form
+
+
+def _filter_form() -> CustomerFilterForm:
+    at, me = desk(), current_operator()
+    form = CustomerFilterForm.from_address()
+    assert isinstance(form, CustomerFilterForm)  # noqa: S101 - narrows the type
+    form.status.choices = choices_of(
+        [(s, say(s)) for s in _STATUSES], any_label=_("any")
+    )
+    form.package.choices = choices_of(
+        [(p.package_id, p.name) for p in list_packages(at.conn)], any_label=_("any")
+    )
+    form.profile.choices = choices_of(
+        [(p.profile_id, p.name) for p in list_profiles(at.conn)], any_label=_("any")
+    )
+    form.operator.choices = choices_of(
+        [(o.operator_id, o.username) for o in list_operators(at.conn, me.scope)],
+        any_label=_("any"),
+    )
+    form.zone.choices = choices_of(
+        [(z, z) for z in db.list_zones(at.conn, me.scope)], any_label=_("any")
+    )
+    form.kind.choices = choices_of(_kinds(), any_label=_("any"))
+    return form
+
+
+def _wanted(form: CustomerFilterForm) -> db.CustomerFilter:
+    return db.CustomerFilter(
+        search=form.q.data,
+        status=form.status.data or None,
+        kind=form.kind.data or None,
+        package_id=int(form.package.data) if form.package.data else None,
+        profile_id=int(form.profile.data) if form.profile.data else None,
+        operator_id=int(form.operator.data) if form.operator.data else None,
+        zone=form.zone.data or None,
+        owing=bool(form.owing.data),
+        online=bool(form.online.data),
+        parked=bool(form.parked.data),
+        suspended_by=day_starts(form.suspended_by.data, after_days=1),
+    )
+
+
+def _kinds() -> list[tuple[str, str]]:
+    return [(kind, say(kind)) for kind in BILLINGS]
+
+
+def _usage_chart(at: Desk, customer_id: int) -> Chart | None:
+    zone = at.settings.zone
+    today = at.now.astimezone(zone).date()
+    days = [today - timedelta(days=back) for back in range(_USAGE_DAYS - 1, -1, -1)]
+    since = day_starts(days[0])
+    assert since is not None  # noqa: S101 - a day was given
+    found = {
+        u.day: u for u in db.usage_by_day(at.conn, customer_id, since=since, zone=zone)
+    }
+    if not found:
+        return None
+    downs = [found[d].down_octets if d in found else 0 for d in days]
+    ups = [found[d].up_octets if d in found else 0 for d in days]
+    starts = [day_starts(d) for d in days]
+    return Chart(
+        title=_("Data, last 30 days"),
+        form="bars",
+        moments=[int(s.timestamp()) for s in starts if s is not None],
+        series=[
+            Series(_("down"), downs, "good"),
+            Series(_("up"), ups, "plain"),
+        ],
+        step="day",
+        unit="octets",
+        head=[_("Day"), _("Down"), _("Up")],
+        rows=[
+            [day(d), octets(down), octets(up)]
+            for d, down, up in zip(
+                reversed(days), reversed(downs), reversed(ups), strict=True
+            )
+            if down or up
+        ],
+    )
+
+
+_COLUMNS = (
+    exports.Column("customer", lambda r: r.customer_id),
+    exports.Column("username", lambda r: r.username),
+    exports.Column("name", lambda r: r.name),
+    exports.Column("mobile", lambda r: r.mobile),
+    exports.Column("zone", lambda r: r.zone),
+    exports.Column("kind", lambda r: r.kind),
+    exports.Column("status", lambda r: r.status),
+    exports.Column("reason", lambda r: r.suspend_reason),
+    exports.Column("package", lambda r: r.package),
+    exports.Column("profile", lambda r: r.profile),
+    exports.Column("operator", lambda r: r.operator),
+    exports.Column("balance", lambda r: r.posted),
+    exports.Column("due", lambda r: r.due),
+    exports.Column("since", lambda r: r.created_at),
+)

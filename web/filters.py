@@ -1,0 +1,121 @@
+"""Write money, times and amounts of data as people read them."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from babel.dates import format_date
+from flask import Flask
+from flask_babel import format_timedelta
+from markupsafe import Markup
+
+from billing_core.taka import format_amount, format_money, to_bangla_digits
+from web import lists
+from web.desk import now, settings
+from web.language import language
+from web.words import say
+
+#: Older than this, a day says more than "8 days ago".
+_RELATIVE_FOR = timedelta(days=7)
+
+
+def register(app: Flask) -> None:
+    """Give templates these filters."""
+    app.jinja_env.filters.update(
+        amount=amount,
+        money=money,
+        number=number,
+        when=when,
+        moment=moment,
+        day=day,
+        octets=octets,
+        duration=duration,
+        say=say,
+    )
+    app.jinja_env.globals.update(
+        here=lists.here,
+        there=lists.there,
+        is_filtered=lists.is_filtered,
+        page_size=lists.page_size,
+        page_sizes=lists.PAGE_SIZES,
+        zone=app.config["KHATA"].zone.key,
+    )
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+
+
+def amount(value: Decimal | None) -> str:
+    """Write an amount of money for a column: 12,34,567.50."""
+    return "" if value is None else _digits(format_amount(value))
+
+
+def money(value: Decimal | None) -> str:
+    """Write an amount with its currency."""
+    if value is None:
+        return ""
+    return format_money(value, settings().currency, language())
+
+
+def number(value: int) -> str:
+    """Write a whole number, grouped like money."""
+    return _digits(format_amount(Decimal(value))[:-3])
+
+
+def day(value: date | datetime | None) -> str:
+    """Write a civil day in the ISP's zone: 24 Nov 2026."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        value = value.astimezone(settings().zone).date()
+    return format_date(value, "d MMM y", locale=language())
+
+
+def moment(value: datetime | None) -> str:
+    """Write a moment exactly, in the ISP's zone: 24 Nov 2026 12:00:05."""
+    if value is None:
+        return ""
+    local = value.astimezone(settings().zone)
+    return f"{day(local)} {_digits(f'{local:%H:%M:%S}')}"
+
+
+def when(value: datetime | None) -> Markup | str:
+    """Write how long ago a moment was, with the exact one as its title."""
+    if value is None:
+        return ""
+    exact = moment(value)
+    distance = value - now()
+    short = (
+        format_timedelta(distance, add_direction=True)
+        if abs(distance) < _RELATIVE_FOR
+        else day(value)
+    )
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        value.isoformat(timespec="seconds"), exact, short
+    )
+
+
+def octets(value: int | None) -> str:
+    """Write an amount of data, decimal as packages are sold: 1.5 GB."""
+    if value is None:
+        return ""
+    for unit, size in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if value >= size:
+            return _digits(f"{value / size:.2f}") + f" {unit}"
+    return _digits(str(value)) + " B"
+
+
+def duration(seconds: int | None) -> str:
+    """Write a duration: 3 d 4 h, 2 h 5 min, 40 s."""
+    if seconds is None:
+        return ""
+    days, rest = divmod(seconds, 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, left = divmod(rest, 60)
+    if days:
+        return _digits(f"{days} d {hours} h")
+    if hours:
+        return _digits(f"{hours} h {minutes} min")
+    return _digits(f"{minutes} min {left} s" if minutes else f"{left} s")
+
+
+def _digits(text: str) -> str:
+    return to_bangla_digits(text) if language() == "bn" else text

@@ -1,0 +1,86 @@
+"""Say in words what the database says in codes; each is in the catalogues."""
+
+from flask_babel import lazy_gettext as _l
+from markupsafe import escape
+
+_WORDS = {
+    # customers
+    "active": _l("active"),
+    "suspended": _l("suspended"),
+    "disabled": _l("disabled"),
+    "pppoe": _l("PPPoE"),
+    "hotspot": _l("hotspot"),
+    "static": _l("static IP"),
+    "other": _l("other"),
+    # why service stopped
+    "OPERATOR": _l("by an operator"),
+    "PAYMENT_DUE": _l("a bill is overdue"),
+    "BALANCE_EXHAUSTED": _l("the balance is used up"),
+    "DUE_THRESHOLD": _l("more is due than the profile bears"),
+    "PAUSED": _l("paused"),
+    "QUOTA_EXHAUSTED": _l("the data is used up"),
+    "PACKAGE_EXPIRED": _l("the package is over"),
+    "SUSPENDED": _l("suspended"),
+    "DISABLED": _l("disabled"),
+    "UNKNOWN_CUSTOMER": _l("nobody has this username"),
+    "BAD_CREDENTIALS": _l("wrong password"),
+    "NO_SUBSCRIPTION": _l("no package bought"),
+    "TOO_MANY_SESSIONS": _l("too many devices at once"),
+    "MAC_MISMATCH": _l("another device than his"),
+    "UNKNOWN_NAS": _l("unknown NAS"),
+    "MALFORMED": _l("a broken request"),
+    "COULD_NOT_DECIDE": _l("could not be decided"),
+    # bills
+    "unpaid": _l("unpaid"),
+    "partial": _l("partly paid"),
+    "paid": _l("paid"),
+    "void": _l("void"),
+    "overdue": _l("overdue"),
+    "open": _l("open"),
+    "cycle": _l("monthly bill"),
+    "service_day": _l("service day"),
+    "session": _l("session"),
+    "package": _l("package"),
+    "package_change": _l("package change"),
+    "profile_change": _l("profile change"),
+    "other_charge": _l("other charge"),
+    # ledger entries
+    "top_up": _l("money in"),
+    "session_charge": _l("session charge"),
+    "package_purchase": _l("package purchase"),
+    "adjustment": _l("adjustment"),
+    "reversal": _l("taken back"),
+    "bill": _l("bill issued"),
+    "settlement": _l("bill paid from the wallet"),
+    "bill_void": _l("bill void"),
+    "credit_note": _l("credit note"),
+    "refund": _l("refund"),
+    # payments
+    "cash": _l("cash"),
+    "card": _l("recharge card"),
+    "transfer": _l("manual transfer"),
+    "bkash": "bKash",
+    "nagad": "Nagad",
+    "sslcommerz": "SSLCommerz",
+    # sessions
+    "opening": _l("starting"),
+    "ended": _l("ended"),
+    # operators
+    "admin": _l("admin"),
+    "operator": _l("operator"),
+    "sub_operator": _l("sub-operator"),
+    "manager": _l("manager"),
+    "distributor": _l("card distributor"),
+}
+
+
+def say(code: str | None) -> str:
+    """Return the words for a code; what has none is shown as it is."""
+    if code is None:
+        return ""
+    return str(_WORDS.get(code, escape(code.replace("_", " "))))
+
+
+def known_codes() -> frozenset[str]:
+    """Return the codes there are words for."""
+    return frozenset(_WORDS)
