@@ -14,6 +14,7 @@ from billing_core.db import intake
 from billing_core.db.connect import Connection, connect
 from billing_core.db.messages import write_policy
 from billing_core.db.web_sessions import delete_ended_sessions
+from billing_core.gateways.contract import Gateway
 from billing_core.services.calendar import (
     bill_the_cycles,
     charge_the_day,
@@ -22,6 +23,8 @@ from billing_core.services.calendar import (
 )
 from billing_core.services.closing import close_stale_sessions, forget_old_rejects
 from billing_core.services.partitions import ensure_partitions
+from billing_core.services.payments import open_gateways
+from billing_core.services.payments.reconciling import reconcile
 from billing_core.services.reminders import queue_reminders
 from billing_core.settings import Settings
 from billing_core.worker.connection import keep_connected
@@ -44,6 +47,9 @@ _JOBS: tuple[tuple[Callable[[Connection, datetime], object], int], ...] = (
     (forget_old_rejects, 24 * 3600),
     (delete_ended_sessions, 3600),
 )
+
+# How often a gateway is asked about what is due to be asked.
+_RECONCILE_SECONDS = 10
 
 
 def run_scheduler(settings: Settings) -> None:
@@ -100,6 +106,16 @@ def _start_jobs(settings: Settings) -> BackgroundScheduler:
             next_run_time=now,
             id=job.__name__,
         )
+    for gateway in open_gateways(settings).values():
+        # A job of its own: a gateway that hangs keeps no other waiting.
+        scheduler.add_job(
+            _reconcile,
+            "interval",
+            args=(settings, gateway),
+            seconds=_RECONCILE_SECONDS,
+            next_run_time=now,
+            id=f"reconcile_{gateway.name}",
+        )
     scheduler.start()
     return scheduler
 
@@ -113,3 +129,14 @@ def _run(database_url: str, job: Callable[[Connection, datetime], object]) -> No
         return
     if result:
         log.info("job.done job=%s result=%s", job.__name__, result)
+
+
+def _reconcile(settings: Settings, gateway: Gateway) -> None:
+    done = reconcile(
+        lambda: connect(settings.database_url, application="reconcile"),
+        [gateway],
+        verification=settings.payments.verification,
+        now=datetime.now(UTC),
+    )[gateway.name]
+    if done.asked:
+        log.info("job.done job=reconcile gateway=%s result=%s", gateway.name, done)

@@ -20,6 +20,7 @@ COMMANDS = {
     "wallet": "billing_core.cli.wallet:wallet",
     "session": "billing_core.cli.session:session",
     "bill": "billing_core.cli.bill:bill",
+    "pay": "billing_core.cli.pay:pay",
     "card": "billing_core.cli.card:card",
     "message": "billing_core.cli.message:message",
     "operator": "billing_core.cli.operator:operator",

@@ -254,3 +254,36 @@ SELECT p.customer_id, 'payment ' || p.payment_id || ' is by ' || coalesce(e.idem
   LEFT JOIN card c ON 'card:' || c.serial = e.idempotency_key AND c.used_by = p.customer_id AND c.state = 'used'
  WHERE p.method = 'card' AND c.serial IS NULL
  LIMIT %(limit)s
+
+-- attempts_without_payment --
+-- Attempts that are paid and have no payment of their customer and gateway, or have one and are not paid.
+SELECT coalesce(a.customer_id, p.customer_id), 'attempt ' || coalesce(a.reference, 'unknown') || ' is '
+       || coalesce(a.state, 'not there') || ', its payment is ' || coalesce('R' || p.payment_id, 'not there')
+  FROM (SELECT attempt_id, customer_id, reference, gateway, state FROM payment_attempt WHERE state = 'paid') a
+  FULL JOIN (SELECT customer_id, payment_id, method, attempt_id FROM payment
+              WHERE method IN ('bkash', 'nagad', 'sslcommerz', 'transfer')) p
+    ON p.attempt_id = a.attempt_id AND p.customer_id = a.customer_id AND p.method = a.gateway
+ WHERE a.attempt_id IS NULL OR p.payment_id IS NULL
+ LIMIT %(limit)s
+
+-- money_of_another_attempt --
+-- Money that was credited to one attempt and stands on another, or on none: it may be credited again.
+SELECT a.customer_id, 'attempt ' || a.reference || ' was paid by ' || (t ->> 'kind') || ' ' || (t ->> 'id')
+       || ', which is of ' || coalesce('attempt ' || o.reference, 'no attempt')
+  FROM payment_attempt a
+ CROSS JOIN jsonb_array_elements(a.answer -> 'transactions') t
+  LEFT JOIN gateway_transaction g ON g.gateway = a.gateway AND g.kind = t ->> 'kind' AND g.transaction_id = t ->> 'id'
+  LEFT JOIN payment_attempt o ON o.attempt_id = g.attempt_id
+ WHERE a.state = 'paid' AND g.attempt_id IS DISTINCT FROM a.attempt_id
+ LIMIT %(limit)s
+
+-- payments_unlike_postings --
+-- Payments by gateway whose entry put another amount into the wallet, or booked another fee.
+SELECT p.customer_id, 'payment R' || p.payment_id || ' is ' || p.amount || ' (fee ' || p.fee || '), its entry put '
+       || coalesce(e.amount, 0) || ' into the wallet (fee ' || coalesce(e.fee, 0) || ')'
+  FROM payment p
+  LEFT JOIN (SELECT customer_id, entry_id, -sum(amount) FILTER (WHERE ledger_account = 'wallet') AS amount,
+                    coalesce(sum(amount) FILTER (WHERE ledger_account = 'gateway_fee'), 0) AS fee
+               FROM posting GROUP BY 1, 2) e ON e.customer_id = p.customer_id AND e.entry_id = p.entry_id
+ WHERE p.attempt_id IS NOT NULL AND (e.amount IS DISTINCT FROM p.amount OR e.fee IS DISTINCT FROM p.fee)
+ LIMIT %(limit)s

@@ -11,6 +11,7 @@ import psycopg
 
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection
+from billing_core.errors import BillingError
 from billing_core.gateways.contract import Gateway
 from billing_core.services.payments.asking import ask_about
 
@@ -90,9 +91,19 @@ def _reconcile_one(
                 )
                 if attempt_id is None:
                     return
-                is_silent = _ask(
-                    conn, gateway, attempt_id, done, verification=verification, now=now
-                )
+                try:
+                    is_silent = _ask(
+                        conn,
+                        gateway,
+                        attempt_id,
+                        done,
+                        verification=verification,
+                        now=now,
+                    )
+                except BillingError:
+                    # One odd attempt must not keep the others from being asked about.
+                    log.exception("reconcile.refused attempt_id=%s", attempt_id)
+                    is_silent = False
                 silences = silences + 1 if is_silent else 0
     except psycopg.OperationalError as error:
         log.warning("reconcile.failed gateway=%s error=%s", gateway.name, error)
@@ -109,6 +120,7 @@ def _ask(
 ) -> bool:
     """Ask about one attempt; tells whether the gateway was silent."""
     before = db.read_attempt(conn, attempt_id)
+    done.asked += 1
     after = ask_about(
         conn,
         gateway,
@@ -117,7 +129,6 @@ def _ask(
         actor=_ACTOR,
         now=now,
     )
-    done.asked += 1
     if after.state != before.state:
         done.paid += after.state == "paid"
         done.to_decide += after.state in ("confirmed", "review")

@@ -1,0 +1,335 @@
+"""`khata pay`: payments by gateway and transfer, and the queue to verify."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import click
+
+from billing_core.cli import till
+from billing_core.cli.context import Desk, at_desk
+from billing_core.cli.output import (
+    as_plain,
+    json_option,
+    limit_option,
+    show,
+    show_table,
+)
+from billing_core.cli.units import Amount
+from billing_core.db import payments as db
+from billing_core.db.corrections import find_bill
+from billing_core.db.customers import find_customer_id
+from billing_core.db.packages import find_package
+from billing_core.db.payments import UnknownAttemptError
+from billing_core.gateways.contract import Gateway
+from billing_core.payments import AttemptState
+from billing_core.services.payments import open_gateways
+from billing_core.services.payments.asking import ask_about
+from billing_core.services.payments.deciding import (
+    approve,
+    approve_all_matching,
+    reject,
+)
+from billing_core.services.payments.starting import Site, start_payment
+from billing_core.services.payments.transfers import announce_transfer
+from billing_core.services.payments.waiting import Shown, list_waiting, read_shown
+
+_STATES = tuple(state.value for state in AttemptState)
+_METHODS = ("bkash", "nagad", "sslcommerz", "transfer")
+_for_bill = click.option("--bill", help="Bill to pay, by number. [those that are due]")
+_for_package = click.option("--package", help="Package to buy with it.")
+
+
+@click.group()
+def pay() -> None:
+    """Take payments, verify them, give money back."""
+
+
+@pay.command("list")
+@click.option("--state", "states", multiple=True, type=click.Choice(_STATES))
+@click.option("--method", type=click.Choice(_METHODS))
+@click.option("--username", help="Only this customer's.")
+@limit_option
+@json_option
+def list_(
+    states: tuple[str, ...],
+    method: str | None,
+    username: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List payments by gateway and transfer that were begun; newest first."""
+    with at_desk() as desk:
+        if username is not None:
+            find_customer_id(desk.conn, username)
+        found = db.list_attempts(
+            desk.conn,
+            states=states or None,
+            gateway=method,
+            username=username,
+            limit=limit,
+        )
+        if as_json:
+            show([replace(each, answer=None) for each in found], desk.settings.zone)
+            return
+        columns = ("reference", "created_at", "username", "gateway", "amount")
+        more = ("purpose", "state", "reason", "decided_by")
+        show_table(found, (*columns, *more), desk.settings.zone, empty="No payments.")
+
+
+@pay.command("show")
+@click.argument("reference")
+@json_option
+def show_(reference: str, as_json: bool) -> None:
+    """Show payment REFERENCE: our row, the gateway's answer, what differs, history."""
+    with at_desk() as desk:
+        shown, events = read_shown(desk.conn, reference.upper())
+        zone = desk.settings.zone
+        if as_json:
+            show({**_facts(shown, desk), "events": events}, zone)
+            return
+        for line in _lines(shown, desk):
+            click.echo(line)
+        rows = [_compared(each) for each in as_plain(shown.comparisons, zone)]
+        columns = ("field", "ours", "theirs", "differs")
+        show_table(rows, columns, zone, empty="No gateway has answered.")
+        columns = ("at", "actor", "what", "note")
+        show_table(events, columns, zone, empty="Nothing happened.")
+
+
+@pay.command("verify")
+@limit_option
+@json_option
+def verify(limit: int, as_json: bool) -> None:
+    """List what waits for a person to approve or reject; the longest first."""
+    with at_desk() as desk:
+        waiting = list_waiting(desk.conn, limit=limit)
+        zone = desk.settings.zone
+        facts = [_facts(each, desk) for each in waiting]
+        if as_json:
+            show(facts, zone)
+            return
+        columns = ("reference", "username", "gateway", "amount", "gateway_says")
+        more = ("transaction_ids", "sender", "created_at", "state", "reason", "differs")
+        rows = [_row(each) for each in facts]
+        show_table(rows, (*columns, *more), zone, empty="Nothing waits.")
+
+
+@pay.command("approve")
+@click.argument("reference", required=False)
+@click.option("--all-matching", is_flag=True, help="All that agree with the gateway.")
+def approve_(reference: str | None, all_matching: bool) -> None:
+    """Credit payment REFERENCE: as much as its gateway says was paid."""
+    if (reference is None) != all_matching:
+        raise click.UsageError("Give a REFERENCE or --all-matching.")
+    with at_desk() as desk:
+        if reference is None:
+            done = approve_all_matching(desk.conn, operator=desk.actor, now=desk.now)
+        else:
+            attempt_id = _find(desk, reference)
+            done = [approve(desk.conn, attempt_id, operator=desk.actor, now=desk.now)]
+        for each in done:
+            click.echo(f"{each.reference} of {each.username} is approved.")
+        if not done:
+            click.echo("Nothing matching waits.")
+
+
+@pay.command("reject")
+@click.argument("reference")
+@click.option("--reason", required=True, help="Why; it stays with the payment.")
+def reject_(reference: str, reason: str) -> None:
+    """Decide that payment REFERENCE is not credited; nothing is deleted."""
+    with at_desk() as desk:
+        done = reject(
+            desk.conn,
+            _find(desk, reference),
+            reason=reason,
+            operator=desk.actor,
+            now=desk.now,
+        )
+    click.echo(f"{done.reference} of {done.username} is rejected: {done.reason}.")
+
+
+@pay.command("ask")
+@click.argument("reference")
+def ask(reference: str) -> None:
+    """Ask the gateway what became of payment REFERENCE, and do what it means."""
+    with at_desk() as desk:
+        attempt = db.read_attempt(desk.conn, _find(desk, reference))
+        after = ask_about(
+            desk.conn,
+            _gateway(desk, attempt.gateway),
+            attempt.reference,
+            verification=desk.settings.payments.verification[attempt.gateway],
+            actor=desk.actor,
+            now=desk.now,
+        )
+    why = f": {after.reason}" if after.reason else ""
+    click.echo(f"{after.reference} of {after.username} is {after.state}{why}.")
+
+
+@pay.command("start")
+@click.argument("username")
+@click.option("--method", type=click.Choice(_METHODS[:-1]), required=True)
+@click.option("--amount", type=Amount(), help="[what is due, or the package costs]")
+@_for_bill
+@_for_package
+@json_option
+def start(
+    username: str,
+    method: str,
+    amount: Decimal | None,
+    bill: str | None,
+    package: str | None,
+    as_json: bool,
+) -> None:
+    """Open a checkout for USERNAME, and print where he pays."""
+    with at_desk() as desk:
+        gateway = _gateway(desk, method)
+        purpose, bill_id, package_id = _meant(desk, bill, package)
+        started = start_payment(
+            desk.conn,
+            gateway,
+            customer_id=find_customer_id(desk.conn, username),
+            amount=amount,
+            purpose=purpose,
+            bill_id=bill_id,
+            package_id=package_id,
+            site=Site(
+                desk.settings.payments.public_url or "",
+                desk.settings.reminders.provider,
+            ),
+            client_address="",
+            actor=desk.actor,
+            now=desk.now,
+        )
+        if as_json:
+            show(started, desk.settings.zone)
+        else:
+            click.echo(f"{started.reference}: {started.checkout_url}")
+
+
+@pay.command("transfer")
+@click.argument("username")
+@click.option("--amount", type=Amount(), required=True)
+@click.option("--sender", required=True, help="Number that sent the money.")
+@click.option("--transaction", required=True, help="Transaction id of the message.")
+@_for_bill
+@_for_package
+@json_option
+def transfer(
+    username: str,
+    amount: Decimal,
+    sender: str,
+    transaction: str,
+    bill: str | None,
+    package: str | None,
+    as_json: bool,
+) -> None:
+    """Write down that USERNAME says he sent money by hand; it waits to be verified."""
+    with at_desk() as desk:
+        purpose, bill_id, package_id = _meant(desk, bill, package)
+        attempt = announce_transfer(
+            desk.conn,
+            customer_id=find_customer_id(desk.conn, username),
+            amount=amount,
+            sender=sender,
+            transaction_id=transaction,
+            purpose=purpose,
+            bill_id=bill_id,
+            package_id=package_id,
+            actor=desk.actor,
+            now=desk.now,
+        )
+        if as_json:
+            show(attempt, desk.settings.zone)
+        else:
+            click.echo(f"{attempt.reference}: {attempt.amount} wait to be verified.")
+
+
+def _find(desk: Desk, reference: str) -> int:
+    attempt_id = db.find_by_reference(desk.conn, reference.upper())
+    if attempt_id is None:
+        raise UnknownAttemptError(reference)
+    return attempt_id
+
+
+def _gateway(desk: Desk, name: str) -> Gateway:
+    gateway = open_gateways(desk.settings).get(name)
+    if gateway is None:
+        raise click.ClickException(
+            f"{name} is not set up here: it needs KHATA_{name.upper()}_…"
+            if name != db.TRANSFER
+            else "No gateway knows a transfer: look into the wallet that got it."
+        )
+    return gateway
+
+
+def _meant(
+    desk: Desk, bill: str | None, package: str | None
+) -> tuple[str, int | None, int | None]:
+    """Return (purpose, bill_id, package_id) of what a payment is for."""
+    if bill is not None and package is not None:
+        raise click.UsageError("Give --bill or --package, not both.")
+    if package is not None:
+        return "package", None, find_package(desk.conn, package).package_id
+    return "bills", None if bill is None else find_bill(desk.conn, bill)[1], None
+
+
+def _facts(shown: Shown, desk: Desk) -> dict[str, object]:
+    """Return what a person needs to decide, for scripts."""
+    facts = as_plain(shown.attempt, desk.settings.zone)
+    return {
+        **facts,
+        "matches": shown.is_matching,
+        "not_approvable": shown.not_approvable,
+        "comparisons": shown.comparisons,
+        "differences": shown.differences,
+        "transactions": shown.transactions,
+    }
+
+
+def _row(facts: dict[str, object]) -> dict[str, object]:
+    """Return the same as one line of a table."""
+    answer, transactions = facts["answer"], facts["transactions"]
+    differences = facts["differences"]
+    said = answer.get("amount") if isinstance(answer, dict) else None
+    by_customer = facts["gateway"] == db.TRANSFER
+    return {
+        **facts,
+        "gateway_says": "-" if by_customer else said,
+        "transaction_ids": " ".join(
+            each.value for each in transactions if isinstance(transactions, tuple)
+        )
+        if isinstance(transactions, tuple)
+        else "",
+        "differs": " ".join(differences) if isinstance(differences, tuple) else "",
+    }
+
+
+def _compared(row: dict[str, object]) -> dict[str, object]:
+    return {**row, "differs": "" if row["agrees"] else "DIFFERS"}
+
+
+def _lines(shown: Shown, desk: Desk) -> list[str]:
+    attempt, answer = shown.attempt, shown.answer
+    why = f": {attempt.reason}" if attempt.reason else ""
+    lines = [
+        f"{attempt.reference} of {attempt.username}: {attempt.amount}"
+        f" {attempt.currency} by {attempt.gateway} for {attempt.purpose},"
+        f" {attempt.state}{why}"
+    ]
+    if attempt.decided_by is not None:
+        at = as_plain(attempt.decided_at, desk.settings.zone)
+        lines.append(f"Decided by {attempt.decided_by} at {at}.")
+    if attempt.sender:
+        lines.append(f"The customer says that {attempt.sender} sent it.")
+    if shown.transactions:
+        ids = ", ".join(f"{each.kind} {each.value}" for each in shown.transactions)
+        lines.append(f"Money: {ids}.")
+    if answer is not None and answer.flags:
+        lines.append(f"The gateway warns: {'; '.join(answer.flags)}.")
+    return lines
+
+
+for _command in till.COMMANDS:
+    pay.add_command(_command)

@@ -1,0 +1,80 @@
+"""Show what waits for a person: our row beside the gateway's authenticated answer."""
+
+from dataclasses import dataclass
+
+from billing_core.db import payments as db
+from billing_core.db.connect import Connection
+from billing_core.db.payments import (
+    TRANSFER,
+    Attempt,
+    AttemptEvent,
+    UnknownAttemptError,
+)
+from billing_core.gateways.contract import Answer, TransactionId
+from billing_core.payments import (
+    TO_DECIDE,
+    AttemptState,
+    Comparison,
+    approval_refused,
+    compare,
+    read_answer,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An attempt, and all that a person needs to decide on it."""
+
+    attempt: Attempt
+    #: What the gateway said last; of a transfer, what the customer said.
+    answer: Answer | None
+    #: Field by field; empty where no gateway has answered.
+    comparisons: tuple[Comparison, ...]
+    #: The money that is of this attempt.
+    transactions: tuple[TransactionId, ...]
+    #: Why it cannot be approved now; None = it can.
+    not_approvable: str | None
+
+    @property
+    def is_matching(self) -> bool:
+        """Tell whether the gateway says paid and all agrees."""
+        return self.attempt.state == AttemptState.CONFIRMED
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """Name the fields in which the gateway's answer differs from our row."""
+        return tuple(each.field for each in self.comparisons if not each.agrees)
+
+
+def list_waiting(conn: Connection, *, limit: int) -> list[Shown]:
+    """Return what waits for a person, the longest first."""
+    return [show(conn, attempt) for attempt in db.list_to_decide(conn, limit=limit)]
+
+
+def read_shown(conn: Connection, reference: str) -> tuple[Shown, list[AttemptEvent]]:
+    """Return one attempt with its history."""
+    attempt_id = db.find_by_reference(conn, reference)
+    if attempt_id is None:
+        raise UnknownAttemptError(reference)
+    attempt = db.read_attempt(conn, attempt_id)
+    return show(conn, attempt), db.list_attempt_events(conn, attempt_id)
+
+
+def show(conn: Connection, attempt: Attempt) -> Shown:
+    """Hold an attempt beside the newest answer about it."""
+    answer = read_answer(attempt.answer)
+    asked = attempt.asked()
+    if attempt.again_of_attempt_id is not None:
+        # The gateway knows only the attempt that the money came for.
+        asked = db.read_attempt(conn, attempt.again_of_attempt_id).asked()
+    has_answer = answer is not None and attempt.gateway != TRANSFER
+    waits = attempt.state in TO_DECIDE
+    return Shown(
+        attempt=attempt,
+        answer=answer,
+        comparisons=compare(asked, answer) if answer and has_answer else (),
+        transactions=tuple(db.list_transactions(conn, attempt.attempt_id)),
+        not_approvable=approval_refused(attempt.reason, answer, attempt.currency)
+        if waits
+        else f"it is {attempt.state}",
+    )
