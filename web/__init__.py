@@ -16,6 +16,7 @@ from web import (
     login,
     navigation,
     overview,
+    pay,
 )
 from web.desk import open_desks
 from web.secure import log_with_request_ids, secure
@@ -23,6 +24,7 @@ from web.secure import log_with_request_ids, secure
 #: One blueprint a module. A page of your own: CONTRIBUTING.md, "a page".
 BLUEPRINTS = (
     overview.pages,
+    pay.pages,
     login.pages,
     login.account,
     dashboard.pages,

@@ -125,6 +125,14 @@ def find_payment(conn: Connection, customer_id: int, entry_id: int) -> PaymentOf
     return found
 
 
+def credited_amount(conn: Connection, attempt_id: int) -> Decimal | None:
+    """Return what was credited of an attempt; None = nothing was."""
+    row = conn.execute(
+        _QUERIES["credited_amount"], {"attempt_id": attempt_id}
+    ).fetchone()
+    return None if row is None else Decimal(row[0])
+
+
 def find_receipt(conn: Connection, number: str) -> tuple[int, int]:
     """Return (customer_id, payment_id) of a receipt's number: R123, or only 123."""
     written = _NUMBER.fullmatch(number.strip())

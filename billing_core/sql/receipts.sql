@@ -2,6 +2,10 @@
 -- The payment that a ledger entry stands for.
 SELECT payment_id, amount, discount FROM payment WHERE customer_id = %(customer_id)s AND entry_id = %(entry_id)s
 
+-- credited_amount --
+-- What was credited of an attempt; a person may have approved another amount.
+SELECT amount FROM payment WHERE attempt_id = %(attempt_id)s
+
 -- find_payment_customer --
 -- Whose payment this is. Without its customer every shard has to look.
 SELECT customer_id FROM payment WHERE payment_id = %(payment_id)s
