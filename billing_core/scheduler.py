@@ -25,6 +25,7 @@ from billing_core.services.closing import close_stale_sessions, forget_old_rejec
 from billing_core.services.partitions import ensure_partitions
 from billing_core.services.payments import open_gateways
 from billing_core.services.payments.reconciling import reconcile
+from billing_core.services.refund_answers import reconcile_refunds
 from billing_core.services.reminders import queue_reminders
 from billing_core.settings import Settings
 from billing_core.worker.connection import keep_connected
@@ -140,3 +141,10 @@ def _reconcile(settings: Settings, gateway: Gateway) -> None:
     )[gateway.name]
     if done.asked:
         log.info("job.done job=reconcile gateway=%s result=%s", gateway.name, done)
+    refunds = reconcile_refunds(
+        lambda: connect(settings.database_url, application="reconcile"),
+        {gateway.name: gateway},
+        now=datetime.now(UTC),
+    )
+    if refunds:
+        log.info("job.done job=refunds gateway=%s asked=%s", gateway.name, refunds)
