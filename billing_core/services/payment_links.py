@@ -15,11 +15,10 @@ from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.payment_links import PaymentLink
 from billing_core.errors import BillingError
 from billing_core.gateways.contract import Gateway
+from billing_core.services.payments.quoting import Wanted, quote
 from billing_core.services.payments.starting import (
     Site,
     StartedPayment,
-    Wanted,
-    quote,
     start_payment,
 )
 

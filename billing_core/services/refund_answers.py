@@ -23,9 +23,9 @@ from billing_core.gateways.contract import (
     RefundOrder,
     RefundState,
 )
-from billing_core.payments import read_answer
 from billing_core.refunds import OPEN, RefundStanding, next_refund_ask
 from billing_core.services.arrival import money_came
+from billing_core.stored_answers import read_answer
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from billing_core.db.receipts import list_settled, read_receipt
 from billing_core.kinds import KindError
 from billing_core.services.audit import audit
 from billing_core.services.closing import cut_due_sessions
-from billing_core.services.payments.starting import PaymentError
+from billing_core.services.payments.quoting import PaymentError
 from billing_core.services.service_days import run_service_days
 from tests.builders import (
     NOON,

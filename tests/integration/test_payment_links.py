@@ -21,7 +21,8 @@ from billing_core.services.payment_links import (
     pay_by_link,
     withdraw_link,
 )
-from billing_core.services.payments.starting import PaymentError, StartedPayment
+from billing_core.services.payments.quoting import PaymentError
+from billing_core.services.payments.starting import StartedPayment
 from tests.builders import KEY, rows, username_of
 from tests.gateways.bkash_shop import Shop
 from tests.integration.paying import SITE, pay

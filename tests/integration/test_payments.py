@@ -25,9 +25,9 @@ from billing_core.services.payments.deciding import (
     approve,
     reject,
 )
+from billing_core.services.payments.quoting import PaymentError
 from billing_core.services.payments.starting import (
     NotStartedError,
-    PaymentError,
     TooManyAttemptsError,
     start_payment,
 )

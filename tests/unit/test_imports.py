@@ -31,6 +31,7 @@ PURE = (
     "reminders",
     "service_days",
     "session_matching",
+    "stored_answers",
     "suspension",
     "taka",
     "tariff",

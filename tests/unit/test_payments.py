@@ -23,13 +23,12 @@ from billing_core.payments import (
     is_creditable,
     judge,
     next_ask,
-    read_answer,
     say_reasons,
     step,
     step_unanswered,
-    write_answer,
 )
 from billing_core.references import is_reference, new_reference
+from billing_core.stored_answers import read_answer, write_answer
 
 T0 = datetime(2026, 11, 24, 6, tzinfo=UTC)
 OURS = Asked("A" * 20, "checkout-1", Decimal("500.00"), "BDT", T0)

@@ -17,10 +17,10 @@ from billing_core.payments import (
     next_ask,
     say_reasons,
     step,
-    write_answer,
 )
 from billing_core.references import new_reference
 from billing_core.services.payments.crediting import credit
+from billing_core.stored_answers import write_answer
 
 AUTOMATIC = "automatic"
 
@@ -45,13 +45,17 @@ def take_answer(
     judgement = judge(attempt.asked(), answer)
     is_paid = answer.state == PaidState.PAID
     if attempt.state == AttemptState.PAID:
+        _note_asked(conn, attempt)
         if is_paid:
             _take_more_money(conn, attempt, answer, judgement, actor=actor, now=now)
         return
     if attempt.state == AttemptState.REJECTED:
         if not is_paid or _is_known_money(conn, attempt, answer):
+            _note_asked(conn, attempt)
             return
         judgement = judgement.with_reason(ReviewReason.AFTER_REJECTION)
+    if is_paid and _has_anothers_checkout(conn, attempt, answer):
+        judgement = judgement.with_reason(ReviewReason.CHECKOUT)
     names_money = ReviewReason.NO_TRANSACTION not in judgement.reasons
     if (
         is_paid
@@ -95,7 +99,9 @@ def _write(
         next_ask_at=next_ask(state, attempt.created_at, now),
         answer=facts,
         answered_at=now,
-        payment_id=answer.payment_id if judgement.is_ours else None,
+        payment_id=answer.payment_id
+        if judgement.is_ours and not _has_anothers_checkout(conn, attempt, answer)
+        else None,
     )
     if state == attempt.state and db.as_json(facts) == db.as_json(attempt.answer):
         return
@@ -108,6 +114,28 @@ def _write(
         note=to.reason or str(facts["reason"]),
         answer=facts,
     )
+
+
+def _note_asked(conn: Connection, attempt: Attempt) -> None:
+    """Count an answer that changes nothing: hints may bring only so many."""
+    db.set_outcome(
+        conn,
+        attempt.attempt_id,
+        state=attempt.state,
+        reason=attempt.reason,
+        next_ask_at=None,
+    )
+
+
+def _has_anothers_checkout(conn: Connection, attempt: Attempt, answer: Answer) -> bool:
+    """Tell whether an answer names a checkout that was opened for another attempt.
+
+    Of ours we may not know it: our create() had no answer.
+    """
+    if attempt.gateway_payment_id is not None or not answer.payment_id:
+        return False
+    owner = db.find_by_checkout(conn, attempt.gateway, answer.payment_id)
+    return owner is not None
 
 
 def _is_known_money(conn: Connection, attempt: Attempt, answer: Answer) -> bool:

@@ -17,6 +17,7 @@ from billing_core.gateways.contract import (
 from billing_core.payments import (
     HINTED_ASKS_MAX,
     AttemptState,
+    ReviewReason,
     is_asked_long_enough,
     next_ask,
     step_unanswered,
@@ -26,9 +27,6 @@ from billing_core.services.payments.answers import take_answer
 
 log = logging.getLogger(__name__)
 
-# The gateway said what it had to say: asked again, it tells nothing new, unless more
-# money came.
-_SETTLED = (AttemptState.PAID, AttemptState.CONFIRMED, AttemptState.REVIEW)
 _GATEWAY_ID_MAX = 255
 # What the event of asking a gateway to capture says.
 _TO_CAPTURE = "to capture"
@@ -79,7 +77,7 @@ def ask_about(
         raise OtherGatewayError(reference, gateway.name)
     with db.asking(conn, attempt_id) as alone:
         attempt = db.read_attempt(conn, attempt_id)
-        was_settled = attempt.state != seen.state and attempt.state in _SETTLED
+        was_settled = attempt.state != seen.state and _is_settled(attempt)
         if not alone or (was_settled and _is_known(conn, attempt, hint_id)):
             return attempt
         tried = finished and _note_capture(conn, attempt_id, actor=actor, now=now)
@@ -126,7 +124,7 @@ def take_hint(
     if hint.claims == "cancelled":
         db.set_cancelled(conn, attempt_id, now)
     hint_id = hint.transaction_id
-    tells_nothing = attempt.state in _SETTLED and _is_known(conn, attempt, hint_id)
+    tells_nothing = _is_settled(attempt) and _is_known(conn, attempt, hint_id)
     if tells_nothing or attempt.asks >= HINTED_ASKS_MAX:
         return attempt
     return ask_about(
@@ -168,6 +166,13 @@ def _find_hinted(conn: Connection, gateway: Gateway, hint: Hint) -> int | None:
     attempt = db.read_attempt(conn, found)
     is_its = attempt.gateway == gateway.name and attempt.again_of_attempt_id is None
     return found if is_its else None
+
+
+def _is_settled(attempt: Attempt) -> bool:
+    """Tell whether the gateway said all it had to say, unless more money came."""
+    if attempt.state == AttemptState.REVIEW:
+        return attempt.reason != ReviewReason.UNANSWERED
+    return attempt.state in (AttemptState.PAID, AttemptState.CONFIRMED)
 
 
 def _is_known(conn: Connection, attempt: Attempt, hint_id: str | None) -> bool:

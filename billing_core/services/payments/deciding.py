@@ -11,9 +11,9 @@ from billing_core.payments import (
     TO_DECIDE,
     AttemptState,
     approval_refused,
-    read_answer,
 )
 from billing_core.services.payments.crediting import credit
+from billing_core.stored_answers import read_answer
 
 _AT_ONCE = 1000
 

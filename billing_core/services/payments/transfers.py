@@ -9,9 +9,10 @@ from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.payments import TRANSFER, Attempt, NewAttempt
 from billing_core.errors import BillingError
 from billing_core.gateways.contract import Answer, PaidState, TransactionId
-from billing_core.payments import AttemptState, ReviewReason, write_answer
+from billing_core.payments import AttemptState, ReviewReason
 from billing_core.references import new_reference
-from billing_core.services.payments.starting import quote
+from billing_core.services.payments.quoting import quote
+from billing_core.stored_answers import write_answer
 
 _BANGLA_DIGITS = str.maketrans("০১২৩৪৫৬৭৮৯", "0123456789")
 # A mobile wallet's number (01712345678) or a bank account's.

@@ -17,8 +17,8 @@ from billing_core.payments import (
     Comparison,
     approval_refused,
     compare,
-    read_answer,
 )
+from billing_core.stored_answers import read_answer
 
 
 @dataclass(frozen=True, slots=True)
