@@ -6,19 +6,20 @@ from rich.console import Console
 from billing_core.cli.stack import chosen_var
 from billing_core.stack import Stack
 from billing_core.stack.lifecycle import bring_up
-from simulators.demo import steps
+from simulators.demo import payments, steps
 from simulators.demo.report import Report
 from simulators.demo.scene import set_the_scene
+from simulators.demo.shop import open_shop
 
 
 @click.command()
 def demo() -> None:
     """Run the main job end to end with real packets; exit 1 if any step is not true.
 
-    The stack stays up afterwards. The NAS is simulated; everything else is real.
+    The stack stays up afterwards. NAS and bKash are simulated; everything else is real.
     """
     console = Console(width=110, highlight=False)
-    console.print("[bold]Khata demo[/bold] (the NAS is [bold]simulated[/bold])")
+    console.print("[bold]Khata demo[/bold] (NAS and bKash are [bold]simulated[/bold])")
     around, _ = bring_up(chosen_var(), fixed_ports={}, say=lambda s: console.print(s))
     stack = Stack(around, None)
     report = Report(console)
@@ -27,6 +28,12 @@ def demo() -> None:
         steps.refusals(scene, report)
         user = steps.hotspot_runs_dry(scene, report)
         steps.back_after_top_up(scene, report, user)
+        payments.set_prices(scene)
+        with open_shop(stack.settings) as shop:
+            payments.verified_by_an_operator(scene, report, shop)
+            payments.verified_by_itself(scene, report, shop)
+            payments.tampered_callbacks(scene, report, shop)
+        payments.recharge_card(scene, report)
         steps.database_restart(scene, report)
         steps.books(scene, report)
     report.show()

@@ -17,7 +17,7 @@ def pppoe_login(scene: Scene, report: Report) -> None:
     report.heading("A PPPoE customer logs in (CHAP); his day is charged")
     user = scene.customer("rahim", HOME, "100")
     login = scene.pppoe.login(user, PASSWORD, method="chap")
-    report.check("PPPoE login is answered", "accepted", _answer(login))
+    report.check("PPPoE login is answered", "accepted", answer_of(login))
     report.check("rate limit, upload first", "5M/10M", login.rate_limit)
     report.check("wallet after one day of 600/30", "80.00", scene.posted(user))
     report.check("bill of the day", "20.00 paid", _bill(scene, user))
@@ -28,7 +28,7 @@ def pppoe_login(scene: Scene, report: Report) -> None:
     session.stop()
     _folded(scene)
     again = scene.pppoe.login(user, PASSWORD, method="mschapv2")
-    report.check("second login of the day (MS-CHAPv2)", "accepted", _answer(again))
+    report.check("second login of the day (MS-CHAPv2)", "accepted", answer_of(again))
     report.check("and no second charge", "80.00", scene.posted(user))
 
 
@@ -37,13 +37,13 @@ def refusals(scene: Scene, report: Report) -> None:
     report.heading("Who may not come in is told why")
     user = scene.customer("karim", HOME, "100")
     wrong = scene.pppoe.login(user, "not-his-password", method="chap")
-    report.check("wrong password", "rejected", _answer(wrong))
-    report.check("reason on record", "BAD_CREDENTIALS", _last_reason(scene, user))
+    report.check("wrong password", "rejected", answer_of(wrong))
+    report.check("reason on record", "BAD_CREDENTIALS", last_reason(scene, user))
     report.check("it cost nothing", "100.00", scene.posted(user))
     poor = scene.customer("selim", HOME, "0")
     empty = scene.pppoe.login(poor, PASSWORD)
-    report.check("empty wallet", "rejected", _answer(empty))
-    report.check("reason on record", "BALANCE_EXHAUSTED", _last_reason(scene, poor))
+    report.check("empty wallet", "rejected", answer_of(empty))
+    report.check("reason on record", "BALANCE_EXHAUSTED", last_reason(scene, poor))
     report.check("and the customer is told", True, bool(empty.reply_message))
 
 
@@ -52,7 +52,7 @@ def hotspot_runs_dry(scene: Scene, report: Report) -> str:
     report.heading("A hotspot session, one taka a minute, until the wallet is empty")
     user = scene.customer("mina", HOTSPOT, "3")
     login = scene.hotspot.login(user, PASSWORD, method="chap")
-    report.check("hotspot login is answered", "accepted", _answer(login))
+    report.check("hotspot login is answered", "accepted", answer_of(login))
     report.check("told to stop after (s)", 180, login.session_timeout_seconds)
     report.check("reserved for it", "0.00", scene.available(user))
     session = scene.hotspot.start_session(login, up=10_000, down=50_000)
@@ -86,12 +86,12 @@ def back_after_top_up(scene: Scene, report: Report, user: str) -> None:
     """Refuse the empty wallet, take cash, accept."""
     report.heading("He comes back: refused, pays, accepted")
     refused = scene.hotspot.login(user, PASSWORD, method="chap")
-    report.check("login with an empty wallet", "rejected", _answer(refused))
-    report.check("reason on record", "BALANCE_EXHAUSTED", _last_reason(scene, user))
+    report.check("login with an empty wallet", "rejected", answer_of(refused))
+    report.check("reason on record", "BALANCE_EXHAUSTED", last_reason(scene, user))
     scene.cash(user, "50")
     report.check("cash in the wallet", "50.00", scene.posted(user))
     login = scene.hotspot.login(user, PASSWORD, method="chap")
-    report.check("login after the top-up", "accepted", _answer(login))
+    report.check("login after the top-up", "accepted", answer_of(login))
     session = scene.hotspot.start_session(login, up=1000, down=1000)
     session.stop()
     _folded(scene)
@@ -129,7 +129,8 @@ def books(scene: Scene, report: Report) -> None:
     report.check("khata audit finds", "nothing wrong", _or_nothing(errors))
 
 
-def _answer(login: LoginResult) -> str:
+def answer_of(login: LoginResult) -> str:
+    """Say what became of a login."""
     return {"ACCEPT": "accepted", "REJECT": "rejected"}.get(
         login.outcome.name, "not answered"
     )
@@ -139,7 +140,8 @@ def _or_nothing(errors: list[str]) -> str:
     return "; ".join(errors) or "nothing wrong"
 
 
-def _last_reason(scene: Scene, username: str) -> object:
+def last_reason(scene: Scene, username: str) -> object:
+    """Return why a username was refused last."""
     return scene.one(
         "SELECT reason FROM access_reject WHERE username = %s"
         " ORDER BY rejected_at DESC LIMIT 1",
