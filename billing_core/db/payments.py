@@ -16,7 +16,7 @@ from billing_core.db.connect import Connection
 from billing_core.db.installation import NotInstalledError
 from billing_core.db.queries import load_queries
 from billing_core.errors import BillingError
-from billing_core.gateways.contract import Asked, TransactionId
+from billing_core.gateways.contract import Asked
 from billing_core.payments import AttemptState
 
 _QUERIES = load_queries("payments")
@@ -368,62 +368,6 @@ def list_attempt_events(conn: Connection, attempt_id: int) -> list[AttemptEvent]
         ).fetchall()
 
 
-def claim_transactions(
-    conn: Connection, attempt: Attempt, transactions: Sequence[TransactionId]
-) -> set[int]:
-    """Claim this money for an attempt; returns the other attempts that have it."""
-    conn.execute(
-        _QUERIES["claim_transactions"],
-        {"attempt_id": attempt.attempt_id, **_names(attempt.gateway, transactions)},
-    )
-    return read_owners(conn, attempt, transactions) - {attempt.attempt_id}
-
-
-def read_owners(
-    conn: Connection, attempt: Attempt, transactions: Sequence[TransactionId]
-) -> set[int]:
-    """Return the attempts that have this money, or any part of it."""
-    rows = conn.execute(
-        _QUERIES["read_owners"],
-        {
-            "announced": [each.value.upper() for each in transactions],
-            **_names(attempt.gateway, transactions),
-        },
-    ).fetchall()
-    return {row[0] for row in rows}
-
-
-def list_transactions(conn: Connection, attempt_id: int) -> list[TransactionId]:
-    """Return the money that is of an attempt."""
-    with conn.cursor(row_factory=class_row(TransactionId)) as cursor:
-        return cursor.execute(
-            _QUERIES["list_transactions"], {"attempt_id": attempt_id}
-        ).fetchall()
-
-
-def find_announced(conn: Connection, transaction_id: str) -> list[tuple[str, int, str]]:
-    """Return (gateway, attempt_id, state) of those who have an announced id."""
-    rows = conn.execute(
-        _QUERIES["find_announced"], {"transaction_id": transaction_id}
-    ).fetchall()
-    return [(row[0], row[1], row[2]) for row in rows]
-
-
-def take_over_transaction(
-    conn: Connection, transaction_id: str, *, of_attempt_id: int, attempt_id: int
-) -> bool:
-    """Give an announced id to another attempt; False when it is gone already."""
-    cursor = conn.execute(
-        _QUERIES["take_over_transaction"],
-        {
-            "transaction_id": transaction_id,
-            "of_attempt_id": of_attempt_id,
-            "attempt_id": attempt_id,
-        },
-    )
-    return cursor.rowcount == 1
-
-
 def find_payment(conn: Connection, attempt_id: int) -> int | None:
     """Return the payment that an attempt became."""
     row = conn.execute(_QUERIES["find_payment"], {"attempt_id": attempt_id}).fetchone()
@@ -448,14 +392,6 @@ def asking(conn: Connection, attempt_id: int) -> Iterator[bool]:
     finally:
         if not conn.broken and not conn.closed:
             conn.execute(_QUERIES["unlock_asking"], key)
-
-
-def _names(gateway: str, transactions: Sequence[TransactionId]) -> dict[str, object]:
-    return {
-        "gateway": gateway,
-        "kinds": [each.kind for each in transactions],
-        "ids": [each.value for each in transactions],
-    }
 
 
 def as_json(answer: Mapping[str, object] | None) -> str:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from billing_core import ledger
+from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import ledger as ledger_db
 from billing_core.db import payments as payments_db
 from billing_core.db import refunds as db
@@ -176,7 +177,7 @@ def order_of(conn: Connection, refund: Refund) -> RefundOrder:
         refund_reference=refund.reference,
         reference=first.reference,
         payment_id=first.gateway_payment_id or "",
-        transactions=tuple(payments_db.list_transactions(conn, attempt.attempt_id)),
+        transactions=tuple(transactions_db.list_transactions(conn, attempt.attempt_id)),
         paid_amount=receipt.amount,
         # Nagad finds a payment by its day; ours is that of the person who approved.
         paid_at=(paid and paid.paid_at) or first.created_at,

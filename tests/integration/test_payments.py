@@ -1,5 +1,7 @@
 """Transfers, the queue, the CLI, the shared token and the audit of payments."""
 
+import threading
+import time
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -7,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from billing_core.db.connect import Connection
+from billing_core.db.connect import Connection, connect
 from billing_core.db.gateway_tokens import GatewayTokens
 from billing_core.db.payments import (
     Attempt,
@@ -17,6 +19,7 @@ from billing_core.db.payments import (
 )
 from billing_core.db.queries import load_queries
 from billing_core.gateways.bkash import Token
+from billing_core.scheduler import _start_jobs
 from billing_core.services.payments.asking import OtherGatewayError, ask_about
 from billing_core.services.payments.deciding import (
     AlreadyDecidedError,
@@ -26,6 +29,7 @@ from billing_core.services.payments.deciding import (
     reject,
 )
 from billing_core.services.payments.quoting import PaymentError
+from billing_core.services.payments.reconciling import reconcile
 from billing_core.services.payments.starting import (
     NotStartedError,
     TooManyAttemptsError,
@@ -37,6 +41,7 @@ from billing_core.services.payments.transfers import (
     announce_transfer,
 )
 from billing_core.services.payments.waiting import list_waiting
+from billing_core.settings import load_settings
 from tests.builders import (
     KEY,
     NOON,
@@ -54,9 +59,16 @@ from tests.integration.test_payment_attacks import (
     ask,
     begin,
     come_back,
+    run_reconciler,
     someone,
 )
-from tests.payment_shops import PUBLIC_URL, a_shop, a_simulator, served
+from tests.payment_shops import (
+    PUBLIC_URL,
+    a_shop,
+    a_simulator,
+    attempt_of,
+    served,
+)
 
 
 def announce(conn: Connection, customer_id: int, **changes: Any) -> Attempt:
@@ -508,3 +520,88 @@ def test_a_method_that_is_not_set_up_says_so(khata: Khata, conn: Connection) -> 
     assert told.code == 1
     assert "KHATA_BKASH" in told.err
     assert list_attempts(conn, limit=1) == []
+
+
+# The reconciler -------------------------------------------------------------------
+
+
+def test_a_gateway_that_hangs_keeps_no_other_waiting(
+    conn: Connection, database_url: str
+) -> None:
+    slow, quick = a_shop("nagad", database_url), a_shop("sslcommerz", database_url)
+    customer_id = someone(conn)
+    attempts = [begin(conn, shop, customer_id) for shop in (slow, quick)]
+    for shop, attempt in zip((slow, quick), attempts, strict=True):
+        shop.pay(attempt)
+    hangs, may_answer = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        hangs.set()
+        may_answer.wait(60)
+
+    slow.wire.on_answer = hang
+    pass_ = threading.Thread(
+        target=reconcile,
+        args=(
+            lambda: connect(database_url, application="reconciler"),
+            [slow.gateway, quick.gateway],
+        ),
+        kwargs={
+            "verification": {"nagad": "automatic", "sslcommerz": "automatic"},
+            "now": NOON + timedelta(minutes=2),
+        },
+    )
+    pass_.start()
+    try:
+        assert hangs.wait(60)
+        deadline = time.monotonic() + 60
+        while attempt_of(conn, attempts[1].reference).state != "paid":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert attempt_of(conn, attempts[0].reference).state == "pending"
+        # While it hangs, nobody holds a lock that others of this customer need.
+        conn.execute("SELECT FROM wallet FOR UPDATE NOWAIT")
+        conn.execute("SELECT FROM payment_attempt FOR UPDATE NOWAIT")
+    finally:
+        may_answer.set()
+        pass_.join()
+    assert attempt_of(conn, attempts[0].reference).state == "paid"
+
+
+def test_a_gateway_that_is_down_is_left_alone_until_the_next_pass(
+    conn: Connection, database_url: str
+) -> None:
+    shop = a_shop("nagad", database_url)
+    customer_id = someone(conn)
+    for _ in range(6):
+        begin(conn, shop, customer_id)
+    shop.wire.loses = 10**6
+    done = run_reconciler(database_url, shop)[shop.gateway.name]
+    assert (done.asked, done.unanswered) == (3, 3)
+
+
+def test_the_leading_scheduler_asks_each_gateway_in_a_job_of_its_own(
+    khata: Khata, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator = a_simulator("sslcommerz")
+    with served(simulator.app) as address:
+        settings = {"public_url": PUBLIC_URL, **simulator.settings(address)}
+        with khata.config.open("a") as config:
+            config.write('sslcommerz_verification = "automatic"\n')
+            for key, value in settings.items():
+                config.write(f'{key} = "{value}"\n')
+        name = username_of(conn, someone(conn))
+        words = ("--method", "sslcommerz", "--amount", "500")
+        khata.ok("pay", "start", name, *words)
+        (attempt,) = list_attempts(conn, limit=9)
+        simulator.pay(attempt)
+        conn.execute("UPDATE payment_attempt SET next_ask_at = now()")
+        monkeypatch.setenv("KHATA_CONFIG", str(khata.config))
+        jobs = _start_jobs(load_settings())
+        try:
+            deadline = time.monotonic() + 60
+            while attempt_of(conn, attempt.reference).state != "paid":
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        finally:
+            jobs.shutdown(wait=True)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection
 from billing_core.db.payments import Attempt, NewAttempt
@@ -61,7 +62,7 @@ def take_answer(
         is_paid
         and judgement.is_ours
         and names_money
-        and db.claim_transactions(conn, attempt, answer.transactions)
+        and transactions_db.claim_transactions(conn, attempt, answer.transactions)
     ):
         judgement = judgement.with_reason(ReviewReason.DUPLICATE)
     to = step(
@@ -139,7 +140,9 @@ def _has_anothers_checkout(conn: Connection, attempt: Attempt, answer: Answer) -
 
 
 def _is_known_money(conn: Connection, attempt: Attempt, answer: Answer) -> bool:
-    return attempt.attempt_id in db.read_owners(conn, attempt, answer.transactions)
+    return attempt.attempt_id in transactions_db.read_owners(
+        conn, attempt, answer.transactions
+    )
 
 
 def _take_more_money(
@@ -159,7 +162,7 @@ def _take_more_money(
     """
     if not judgement.is_ours or ReviewReason.NO_TRANSACTION in judgement.reasons:
         return
-    if db.read_owners(conn, attempt, answer.transactions):
+    if transactions_db.read_owners(conn, attempt, answer.transactions):
         return
     facts = write_answer(answer)
     amount = answer.amount
@@ -196,7 +199,7 @@ def _take_more_money(
         ),
     )
     more = db.read_attempt(conn, attempt_id)
-    db.claim_transactions(conn, more, answer.transactions)
+    transactions_db.claim_transactions(conn, more, answer.transactions)
     for owner, note in (
         (attempt.attempt_id, f"{amount} more was paid: {reference}"),
         (attempt_id, f"more money for {attempt.reference}, which was paid before"),

@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime
 
+from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.payments import Attempt, UnknownAttemptError
@@ -177,7 +178,7 @@ def _is_settled(attempt: Attempt) -> bool:
 
 def _is_known(conn: Connection, attempt: Attempt, hint_id: str | None) -> bool:
     """Tell whether a hint names no money but what we know of."""
-    known = db.list_transactions(conn, attempt.attempt_id)
+    known = transactions_db.list_transactions(conn, attempt.attempt_id)
     return hint_id is None or hint_id in [each.value for each in known]
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from billing_core import ledger
+from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection
 from billing_core.db.ledger import insert_payment, post
@@ -42,7 +43,7 @@ def credit(
     if answer.currency not in (None, attempt.currency):
         raise NotCreditableError(attempt.reference, f"{answer.currency} was paid")
     lock_wallets(conn, [attempt.customer_id])
-    if db.claim_transactions(conn, attempt, answer.transactions):
+    if transactions_db.claim_transactions(conn, attempt, answer.transactions):
         raise NotCreditableError(attempt.reference, "its money stands on another")
     entry_id = post(
         conn,

@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from decimal import Decimal
 
+from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.payments import TRANSFER, Attempt, NewAttempt
@@ -118,17 +119,19 @@ def _claim(conn: Connection, attempt_id: int, money_id: str) -> str | None:
     """Claim an id for an attempt; returns the reference of one rejected with it."""
     attempt = db.read_attempt(conn, attempt_id)
     rejected = None
-    for gateway, owner, state in db.find_announced(conn, money_id):
+    for gateway, owner, state in transactions_db.find_announced(conn, money_id):
         if gateway != TRANSFER or state != AttemptState.REJECTED:
             raise DuplicateTransferError(money_id)
         # Of two who announce it now, the second finds it gone.
         db.lock_attempt(conn, owner)
-        if not db.take_over_transaction(
+        if not transactions_db.take_over_transaction(
             conn, money_id, of_attempt_id=owner, attempt_id=attempt_id
         ):
             raise DuplicateTransferError(money_id)
         rejected = db.read_attempt(conn, owner).reference
-    if db.claim_transactions(conn, attempt, [TransactionId(_KIND, money_id)]):
+    if transactions_db.claim_transactions(
+        conn, attempt, [TransactionId(_KIND, money_id)]
+    ):
         raise DuplicateTransferError(money_id)
     return rejected
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection
 from billing_core.db.payments import (
@@ -73,7 +74,7 @@ def show(conn: Connection, attempt: Attempt) -> Shown:
         attempt=attempt,
         answer=answer,
         comparisons=compare(asked, answer) if answer and has_answer else (),
-        transactions=tuple(db.list_transactions(conn, attempt.attempt_id)),
+        transactions=tuple(transactions_db.list_transactions(conn, attempt.attempt_id)),
         not_approvable=approval_refused(attempt.reason, answer, attempt.currency)
         if waits
         else f"it is {attempt.state}",

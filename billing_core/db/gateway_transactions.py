@@ -1,0 +1,76 @@
+"""The money that attempts claim: each id that it has at a gateway, once."""
+
+from collections.abc import Sequence
+
+from psycopg.rows import class_row
+
+from billing_core.db.connect import Connection
+from billing_core.db.payments import Attempt
+from billing_core.db.queries import load_queries
+from billing_core.gateways.contract import TransactionId
+
+_QUERIES = load_queries("gateway_transactions")
+
+
+def claim_transactions(
+    conn: Connection, attempt: Attempt, transactions: Sequence[TransactionId]
+) -> set[int]:
+    """Claim this money for an attempt; returns the other attempts that have it."""
+    conn.execute(
+        _QUERIES["claim_transactions"],
+        {"attempt_id": attempt.attempt_id, **_names(attempt.gateway, transactions)},
+    )
+    return read_owners(conn, attempt, transactions) - {attempt.attempt_id}
+
+
+def read_owners(
+    conn: Connection, attempt: Attempt, transactions: Sequence[TransactionId]
+) -> set[int]:
+    """Return the attempts that have this money, or any part of it."""
+    rows = conn.execute(
+        _QUERIES["read_owners"],
+        {
+            "announced": [each.value.upper() for each in transactions],
+            **_names(attempt.gateway, transactions),
+        },
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def list_transactions(conn: Connection, attempt_id: int) -> list[TransactionId]:
+    """Return the money that is of an attempt."""
+    with conn.cursor(row_factory=class_row(TransactionId)) as cursor:
+        return cursor.execute(
+            _QUERIES["list_transactions"], {"attempt_id": attempt_id}
+        ).fetchall()
+
+
+def find_announced(conn: Connection, transaction_id: str) -> list[tuple[str, int, str]]:
+    """Return (gateway, attempt_id, state) of those who have an announced id."""
+    rows = conn.execute(
+        _QUERIES["find_announced"], {"transaction_id": transaction_id}
+    ).fetchall()
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def take_over_transaction(
+    conn: Connection, transaction_id: str, *, of_attempt_id: int, attempt_id: int
+) -> bool:
+    """Give an announced id to another attempt; False when it is gone already."""
+    cursor = conn.execute(
+        _QUERIES["take_over_transaction"],
+        {
+            "transaction_id": transaction_id,
+            "of_attempt_id": of_attempt_id,
+            "attempt_id": attempt_id,
+        },
+    )
+    return cursor.rowcount == 1
+
+
+def _names(gateway: str, transactions: Sequence[TransactionId]) -> dict[str, object]:
+    return {
+        "gateway": gateway,
+        "kinds": [each.kind for each in transactions],
+        "ids": [each.value for each in transactions],
+    }
