@@ -7,13 +7,8 @@ import click
 
 from billing_core.cli import till
 from billing_core.cli.context import Desk, at_desk
-from billing_core.cli.output import (
-    as_plain,
-    json_option,
-    limit_option,
-    show,
-    show_table,
-)
+from billing_core.cli.output import json_option, limit_option, show, show_table
+from billing_core.cli.pay_views import compared, facts_of, lines_of, row_of
 from billing_core.cli.units import Amount
 from billing_core.db import payments as db
 from billing_core.db.corrections import find_bill
@@ -31,7 +26,7 @@ from billing_core.services.payments.deciding import (
 )
 from billing_core.services.payments.starting import Site, start_payment
 from billing_core.services.payments.transfers import announce_transfer
-from billing_core.services.payments.waiting import Shown, list_waiting, read_shown
+from billing_core.services.payments.waiting import list_waiting, read_shown
 
 _STATES = tuple(state.value for state in AttemptState)
 _METHODS = ("bkash", "nagad", "sslcommerz", "transfer")
@@ -85,11 +80,11 @@ def show_(reference: str, as_json: bool) -> None:
         shown, events = read_shown(desk.conn, reference.upper())
         zone = desk.settings.zone
         if as_json:
-            show({**_facts(shown, desk), "events": events}, zone)
+            show({**facts_of(shown, zone), "events": events}, zone)
             return
-        for line in _lines(shown, desk):
+        for line in lines_of(shown, zone):
             click.echo(line)
-        rows = [_compared(each) for each in as_plain(shown.comparisons, zone)]
+        rows = [compared(each) for each in shown.comparisons]
         columns = ("field", "ours", "theirs", "differs")
         show_table(rows, columns, zone, empty="No gateway has answered.")
         columns = ("at", "actor", "what", "note")
@@ -104,13 +99,12 @@ def verify(limit: int, as_json: bool) -> None:
     with at_desk() as desk:
         waiting = list_waiting(desk.conn, limit=limit)
         zone = desk.settings.zone
-        facts = [_facts(each, desk) for each in waiting]
         if as_json:
-            show(facts, zone)
+            show([facts_of(each, zone) for each in waiting], zone)
             return
         columns = ("reference", "username", "gateway", "amount", "gateway_says")
         more = ("transaction_ids", "sender", "created_at", "state", "reason", "differs")
-        rows = [_row(each) for each in facts]
+        rows = [row_of(each, zone) for each in waiting]
         show_table(rows, (*columns, *more), zone, empty="Nothing waits.")
 
 
@@ -273,62 +267,6 @@ def _meant(
     if package is not None:
         return "package", None, find_package(desk.conn, package).package_id
     return "bills", None if bill is None else find_bill(desk.conn, bill)[1], None
-
-
-def _facts(shown: Shown, desk: Desk) -> dict[str, object]:
-    """Return what a person needs to decide, for scripts."""
-    facts = as_plain(shown.attempt, desk.settings.zone)
-    return {
-        **facts,
-        "matches": shown.is_matching,
-        "not_approvable": shown.not_approvable,
-        "comparisons": shown.comparisons,
-        "differences": shown.differences,
-        "transactions": shown.transactions,
-    }
-
-
-def _row(facts: dict[str, object]) -> dict[str, object]:
-    """Return the same as one line of a table."""
-    answer, transactions = facts["answer"], facts["transactions"]
-    differences = facts["differences"]
-    said = answer.get("amount") if isinstance(answer, dict) else None
-    by_customer = facts["gateway"] == db.TRANSFER
-    return {
-        **facts,
-        "gateway_says": "-" if by_customer else said,
-        "transaction_ids": " ".join(
-            each.value for each in transactions if isinstance(transactions, tuple)
-        )
-        if isinstance(transactions, tuple)
-        else "",
-        "differs": " ".join(differences) if isinstance(differences, tuple) else "",
-    }
-
-
-def _compared(row: dict[str, object]) -> dict[str, object]:
-    return {**row, "differs": "" if row["agrees"] else "DIFFERS"}
-
-
-def _lines(shown: Shown, desk: Desk) -> list[str]:
-    attempt, answer = shown.attempt, shown.answer
-    why = f": {attempt.reason}" if attempt.reason else ""
-    lines = [
-        f"{attempt.reference} of {attempt.username}: {attempt.amount}"
-        f" {attempt.currency} by {attempt.gateway} for {attempt.purpose},"
-        f" {attempt.state}{why}"
-    ]
-    if attempt.decided_by is not None:
-        at = as_plain(attempt.decided_at, desk.settings.zone)
-        lines.append(f"Decided by {attempt.decided_by} at {at}.")
-    if attempt.sender:
-        lines.append(f"The customer says that {attempt.sender} sent it.")
-    if shown.transactions:
-        ids = ", ".join(f"{each.kind} {each.value}" for each in shown.transactions)
-        lines.append(f"Money: {ids}.")
-    if answer is not None and answer.flags:
-        lines.append(f"The gateway warns: {'; '.join(answer.flags)}.")
-    return lines
 
 
 for _command in till.COMMANDS:

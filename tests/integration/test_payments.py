@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from billing_core.db.connect import Connection, connect
+from billing_core.db.customers import read_customer
 from billing_core.db.gateway_tokens import GatewayTokens
 from billing_core.db.payments import (
     Attempt,
@@ -20,6 +21,7 @@ from billing_core.db.payments import (
 from billing_core.db.queries import load_queries
 from billing_core.gateways.bkash import Token
 from billing_core.scheduler import _start_jobs
+from billing_core.services.calendar import charge_the_day
 from billing_core.services.payments.asking import OtherGatewayError, ask_about
 from billing_core.services.payments.deciding import (
     AlreadyDecidedError,
@@ -46,6 +48,7 @@ from tests.builders import (
     KEY,
     NOON,
     a_customer,
+    a_daily_package,
     a_hotspot_package,
     at_once,
     audited,
@@ -303,6 +306,25 @@ def test_a_gateway_is_asked_only_about_its_own(
             actor="x",
             now=NOON,
         )
+
+
+def test_paying_restores_service_in_the_same_transaction(
+    conn: Connection, database_url: str
+) -> None:
+    """Verified by a person, a top-up charges today and lets the customer in again."""
+    shop = a_shop("bkash", database_url)
+    customer_id = a_customer(conn, a_daily_package(conn))
+    conn.execute("UPDATE customer SET activated_at = %s", [NOON - timedelta(days=1)])
+    charge_the_day(conn, NOON)
+    assert read_customer(conn, customer_id).suspend_reason == "BALANCE_EXHAUSTED"
+    attempt = begin(conn, shop, customer_id)
+    shop.pay(attempt)
+    come_back(conn, shop, attempt, verification="operator")
+    assert read_customer(conn, customer_id).status == "suspended"
+    approve(conn, attempt.attempt_id, operator="nila", now=NOON)
+    customer = read_customer(conn, customer_id)
+    assert (customer.status, customer.posted) == ("active", Decimal("490.00"))
+    assert audited(conn) == []
 
 
 # One token for all processes ------------------------------------------------------
