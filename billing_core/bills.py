@@ -58,6 +58,8 @@ ACTIVE, SUSPENDED = "active", "suspended"
 BY_MINUTE, NO_PRORATION = "by_minute", "none"
 
 CYCLE = "cycle"
+#: A day of a daily customer who is not to be suspended and could not pay it.
+OWED_DAY = "owed_day"
 _WHOLE = Decimal(1)
 _SHARE = Decimal("0.000001")
 

@@ -97,6 +97,26 @@ class AllocationRow(NamedTuple):
     amount: Decimal
 
 
+class Hold(NamedTuple):
+    """Somebody is not to be suspended before a moment."""
+
+    until: datetime
+    #: By his profile he is suspended then over what he owes.
+    auto_suspend: bool
+
+
+class DayFacts(NamedTuple):
+    """A daily customer under lock whose service day is not charged."""
+
+    customer_id: int
+    package_id: int
+    #: For so many days he must have money to be let in again.
+    days_min: int
+    #: Of an active one whose hold has not ended.
+    held_until: datetime | None
+    auto_suspend: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One execution of a billing job."""
@@ -382,14 +402,40 @@ def find_day_customers(
 
 
 def read_day_facts(
-    conn: Connection, customer_ids: Sequence[int], day: date, statuses: Sequence[str]
-) -> list[tuple[int, int]]:
-    """Return (customer_id, package_id) of locked customers whose day is not charged."""
+    conn: Connection,
+    customer_ids: Sequence[int],
+    day: date,
+    statuses: Sequence[str],
+    now: datetime,
+) -> list[DayFacts]:
+    """Return what decides the day of locked customers who have it not charged."""
     rows = conn.execute(
         _QUERIES["read_day_facts"],
-        {"customer_ids": list(customer_ids), "day": day, "statuses": list(statuses)},
+        {
+            "customer_ids": list(customer_ids),
+            "day": day,
+            "statuses": list(statuses),
+            "now": now,
+        },
     ).fetchall()
-    return [(row[0], row[1]) for row in rows]
+    return [DayFacts._make(row) for row in rows]
+
+
+def read_holds(
+    conn: Connection, customer_ids: Iterable[int], now: datetime
+) -> dict[int, Hold]:
+    """Return the holds of these customers that have not ended."""
+    rows = conn.execute(
+        _QUERIES["read_holds"], {"customer_ids": list(customer_ids), "now": now}
+    ).fetchall()
+    return {row[0]: Hold(row[1], row[2]) for row in rows}
+
+
+def insert_owed_days(conn: Connection, day: date, customer_ids: Sequence[int]) -> None:
+    """Write the service day for which these customers owe a bill."""
+    conn.execute(
+        _QUERIES["insert_owed_days"], {"day": day, "customer_ids": list(customer_ids)}
+    )
 
 
 def insert_service_days(

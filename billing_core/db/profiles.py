@@ -78,6 +78,13 @@ _CONSTRAINTS = {
     "billing_profile_suspended_state_whole": "the suspended state needs its pool or"
     " address list",
     "billing_profile_cycles_are_monthly": "only monthly profiles have a trigger",
+    "billing_profile_days_are_daily": "minimum validity and days used are for daily"
+    " profiles",
+    "billing_profile_daily_has_no_cycles": "a daily profile is paid in advance and has"
+    " no cycles: no arrears, no cycle's end, no part of a cycle, nothing billed while"
+    " suspended",
+    "billing_profile_daily_has_its_packages_vat": "a day is charged with the VAT of its"
+    " package: a daily profile has no VAT profile",
     "billing_profile_vat_exists": "there is no such VAT profile",
 }
 

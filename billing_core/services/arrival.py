@@ -11,7 +11,7 @@ from billing_core.services.extension import extend_running
 from billing_core.services.service_days import charge_days
 from billing_core.services.settlement import settle_from_wallets
 from billing_core.services.suspension import review_service
-from billing_core.suspension import SuspendReason
+from billing_core.suspension import BY_A_PERSON
 
 
 def money_came(
@@ -20,7 +20,8 @@ def money_came(
     """Use new money as it is meant, in the caller's transaction.
 
     1. settle open bills, the one due first first
-    2. a daily customer who was cut for his balance: charge today, if he can pay it now
+    2. a daily customer who was cut by himself: charge today, if he can pay it now and,
+       by his profile, the days after it
     3. restore service if nothing that stopped it holds any more
     4. give running sessions the limits that he can pay
     """
@@ -28,7 +29,7 @@ def money_came(
     settle_from_wallets(conn, wallets, now=now, actor=actor)
     customer = read_customer(conn, customer_id)
     not_covered: frozenset[int] = frozenset()
-    if customer.suspend_reason == SuspendReason.BALANCE_EXHAUSTED:
+    if customer.status == "suspended" and customer.suspend_reason not in BY_A_PERSON:
         zone = read_zone(conn)
         not_covered = charge_days(
             conn,

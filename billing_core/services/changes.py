@@ -10,6 +10,7 @@ from billing_core.bills import (
     DAILY,
     FREE,
     MONTHLY,
+    OWED_DAY,
     CyclePackage,
     CycleProfile,
 )
@@ -261,7 +262,7 @@ def _quote_profile(
     if was_never_billed and MONTHLY == facts.package.billing == profile.billing_type:
         # His first profile: the next run bills from his first day on.
         return _nothing(now, None)
-    kinds = ["service_day"] if facts.package.billing == DAILY else _SERVICE
+    kinds = _DAYS if facts.package.billing == DAILY else _SERVICE
     billed = db.read_billed_parts(conn, facts.customer_id, kinds, now)
     quote = quote_profile_change(facts, profile, package, billed, now, zone)
     if profile.billing_type != FREE:
@@ -275,7 +276,9 @@ def _quote_profile(
 
 
 #: Bills for the service of a monthly customer.
-_SERVICE = sorted(DEBTS - {OTHER_CHARGE})
+_SERVICE = sorted(DEBTS - {OTHER_CHARGE, OWED_DAY})
+#: Bills for the service of a daily one.
+_DAYS = ["service_day", OWED_DAY]
 
 
 def _bills_nothing(standing: Standing) -> bool:

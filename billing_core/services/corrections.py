@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from billing_core import ledger
-from billing_core.bills import CYCLE
+from billing_core.bills import CYCLE, OWED_DAY
 from billing_core.db import billing as billing_db
 from billing_core.db import corrections as db
 from billing_core.db import customers as customers_db
@@ -20,7 +20,7 @@ from billing_core.services.arrival import money_came
 PACKAGE_CHANGE, PROFILE_CHANGE = "package_change", "profile_change"
 OTHER_CHARGE = "other_charge"
 #: Bills that are debts before they are paid; the others were paid as they were issued.
-DEBTS = frozenset({CYCLE, PACKAGE_CHANGE, PROFILE_CHANGE, OTHER_CHARGE})
+DEBTS = frozenset({CYCLE, OWED_DAY, PACKAGE_CHANGE, PROFILE_CHANGE, OTHER_CHARGE})
 
 
 class CorrectionError(BillingError):

@@ -6,9 +6,11 @@ from zoneinfo import ZoneInfo
 from billing_core.accounting import AcctSession
 from billing_core.charging import BALANCE_EXHAUSTED, must_disconnect
 from billing_core.db import closing as db
+from billing_core.db.billing import read_holds
 from billing_core.db.connect import Connection
 from billing_core.service_days import day_bounds, day_charge, service_date
 from billing_core.services.closing import change_running
+from billing_core.services.owed_days import OwedDay, owe_days
 from billing_core.services.rating import Batch
 
 # Customers a transaction, so that midnight is many short waits and no long one.
@@ -22,7 +24,7 @@ def roll_service_days(conn: Connection, now: datetime, zone: ZoneInfo) -> int:
 
     1. find them by the moment up to which their session is paid
     2. under their wallets' locks, charge and bill each day since to who can pay it:
-       more than today when no worker ran at a midnight
+       more than today when no worker ran at a midnight; who is held owes it
     3. move the moment to the day's end; cut who cannot pay
     """
     today = service_date(now, zone)
@@ -70,10 +72,11 @@ def _charge_due_days(
         if batch.wallets[session.customer_id].suspend_reason is None:
             known = due.get(session.customer_id, (first, session.package_id))
             due[session.customer_id] = min(known, (first, session.package_id))
+    holds = read_holds(conn, due, now) if due else {}
     day = min((first for first, _ in due.values()), default=today)
     while due and day <= today:
         charged = db.read_days_charged(conn, due, day)
-        charges = []
+        charges, owed = [], []
         for customer_id, (first, package_id) in list(due.items()):
             if first > day or customer_id in charged:
                 continue
@@ -83,10 +86,17 @@ def _charge_due_days(
             if wallet.available >= parts.gross:
                 charges.append((customer_id, name, price.vat_percent, parts))
                 wallet.posted -= parts.gross
+            elif customer_id in holds:
+                what = (package_id, name, price.vat_percent, parts)
+                owed.append(OwedDay(customer_id, *what, holds[customer_id]))
             else:
                 del due[customer_id]
         if charges:
             db.charge_service_days(conn, day, charges, now=now, actor="worker")
+        if owed:
+            owe_days(
+                conn, batch.wallets, owed, day=day, zone=zone, now=now, actor="worker"
+            )
         day += timedelta(days=1)
     # Who had today charged before is as good as who paid it now.
     return set(due) | db.read_days_charged(conn, batch.wallets, today)

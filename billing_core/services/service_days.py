@@ -12,8 +12,15 @@ from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.sessions import Wallet, lock_wallets
 from billing_core.ledger import INCOME, VAT_PAYABLE, WALLET
 from billing_core.money import VatSplit
-from billing_core.service_days import DayPrice, day_bounds, day_charge, service_date
+from billing_core.service_days import (
+    DayPrice,
+    covered_until,
+    day_bounds,
+    day_charge,
+    service_date,
+)
 from billing_core.services.billing_run import Progress, RunResult
+from billing_core.services.owed_days import OwedDay, owe_days
 from billing_core.services.suspension import review_service
 
 _CHUNK = 2000
@@ -29,7 +36,7 @@ class _DayDue(NamedTuple):
 
 
 class DayCharges(NamedTuple):
-    """Whose day was charged, and who could not pay it."""
+    """Whose day was charged, or is owed, and who could not pay it."""
 
     charged: frozenset[int]
     not_covered: frozenset[int]
@@ -47,8 +54,8 @@ def run_service_days(
     """Charge today to every daily customer who pays for each day; idempotent.
 
     Chunk by chunk, each one transaction: lock wallets, charge who can pay and bill it,
-    suspend who cannot and put his sessions off. Whose day is paid is not touched: no
-    session of his ends, no packet leaves.
+    suspend who cannot and put his sessions off; who is held owes it. Whose day is paid
+    is not touched: no session of his ends, no packet leaves.
     """
     day = service_date(now, zone)
     _, day_end = day_bounds(day, zone)
@@ -98,24 +105,42 @@ def charge_days(
     statuses: Sequence[str] = ("active",),
 ) -> DayCharges:
     """Charge one day to those of these locked customers who have it to pay and can."""
-    rows = db.read_day_facts(conn, customer_ids, day, statuses)
-    prices = read_day_prices(conn, {package_id for _, package_id in rows})
+    rows = db.read_day_facts(conn, customer_ids, day, statuses, now)
+    prices = read_day_prices(conn, {row.package_id for row in rows})
     due: list[_DayDue] = []
+    owed: list[OwedDay] = []
     not_covered: set[int] = set()
     parts_of = {
         package_id: day_charge(price, day) for package_id, (_, price) in prices.items()
     }
-    for customer_id, package_id in rows:
+    for row in rows:
+        customer_id, package_id = row.customer_id, row.package_id
         name, price = prices[package_id]
         parts = parts_of[package_id]
-        if wallets[customer_id].available < parts.gross:
+        available = wallets[customer_id].available
+        if available >= parts.gross and _covers(available, price, day, row.days_min):
+            wallets[customer_id].posted -= parts.gross
+            due.append(_DayDue(customer_id, package_id, name, price, parts))
+        elif row.held_until is not None:
+            hold = db.Hold(row.held_until, row.auto_suspend)
+            percent = price.vat_percent
+            owed.append(OwedDay(customer_id, package_id, name, percent, parts, hold))
+        else:
             not_covered.add(customer_id)
-            continue
-        wallets[customer_id].posted -= parts.gross
-        due.append(_DayDue(customer_id, package_id, name, price, parts))
     if due:
         _write(conn, due, day=day, zone=zone, now=now, actor=actor)
-    return DayCharges(frozenset(d.customer_id for d in due), frozenset(not_covered))
+    if owed:
+        owe_days(conn, wallets, owed, day=day, zone=zone, now=now, actor=actor)
+    charged = {one.customer_id for one in due} | {one.customer_id for one in owed}
+    return DayCharges(frozenset(charged), frozenset(not_covered))
+
+
+def _covers(available: Decimal, price: DayPrice, day: date, days_min: int) -> bool:
+    """Tell whether money that pays for a day pays for so many in a row."""
+    if days_min == 1:
+        return True
+    last = covered_until(available, price, day, today_is_charged=False)
+    return last is not None and (last - day).days + 1 >= days_min
 
 
 def _write(

@@ -154,7 +154,9 @@ def hold(
             what="hold" if until else "hold ended",
             note=f"until {until.isoformat()} {note}".strip() if until else note,
         )
-        review_service(conn, [customer_id], now=now, actor=actor)
+        if customers_db.read_customer(conn, customer_id).status == "active":
+            # A hold keeps service and does not bring it back.
+            review_service(conn, [customer_id], now=now, actor=actor)
 
     in_transaction(conn, work)
 

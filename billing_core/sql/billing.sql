@@ -205,9 +205,15 @@ SELECT c.customer_id
  ORDER BY c.customer_id
 
 -- read_day_facts --
--- Of these customers under lock: still of these statuses, and the day still not charged.
-SELECT c.customer_id, c.package_id
-  FROM customer c JOIN package p ON p.package_id = c.package_id AND p.billing = 'daily'
+-- Of these customers under lock: still of these statuses, and the day still not charged;
+-- for how many days a suspended one must have money, and whether an active one is held.
+SELECT c.customer_id, c.package_id,
+       CASE WHEN c.status = 'suspended' THEN coalesce(f.minimum_validity_days, 1) ELSE 1 END,
+       CASE WHEN c.status = 'active' AND c.suspension_hold_until > %(now)s THEN c.suspension_hold_until END,
+       coalesce(f.auto_suspend, true)
+  FROM customer c
+  JOIN package p ON p.package_id = c.package_id AND p.billing = 'daily'
+  LEFT JOIN billing_profile f ON f.profile_id = c.profile_id
  WHERE c.customer_id = ANY (%(customer_ids)s) AND c.status = ANY (%(statuses)s)
    AND NOT EXISTS (SELECT FROM service_day d WHERE d.customer_id = c.customer_id AND d.service_date = %(day)s)
  ORDER BY c.customer_id
@@ -218,6 +224,21 @@ INSERT INTO service_day (customer_id, service_date, amount, bill_id, entry_id)
 SELECT customer_id, %(day)s, amount, bill_id, entry_id
   FROM unnest(%(customer_id)s::bigint[], %(amount)s::numeric[], %(bill_id)s::bigint[], %(entry_id)s::bigint[])
        AS d (customer_id, amount, bill_id, entry_id)
+
+-- insert_owed_days --
+-- The service day that bills of what is owed for it are for.
+INSERT INTO service_day (customer_id, service_date, amount, bill_id, entry_id)
+SELECT b.customer_id, %(day)s, b.gross, b.bill_id, e.entry_id
+  FROM bill b
+  JOIN ledger_entry e ON e.customer_id = b.customer_id AND e.idempotency_key = 'bill:owed_day:' || b.subject
+ WHERE b.customer_id = ANY (%(customer_ids)s) AND b.kind = 'owed_day' AND b.subject = (%(day)s::date)::text
+
+-- read_holds --
+-- Of these customers those who are not to be suspended yet: until when, and whether by
+-- their profile they are at all.
+SELECT c.customer_id, c.suspension_hold_until, coalesce(f.auto_suspend, true)
+  FROM customer c LEFT JOIN billing_profile f ON f.profile_id = c.profile_id
+ WHERE c.customer_id = ANY (%(customer_ids)s) AND c.status = 'active' AND c.suspension_hold_until > %(now)s
 
 -- has_finished_run --
 -- Whether a run as of this moment or later came to its end.

@@ -3,8 +3,10 @@
 SELECT customer_id, bill_id FROM bill_number WHERE number = %(number)s
 
 -- find_by_id --
--- The bill with this id. Without its customer every shard has to look.
-SELECT customer_id, bill_id FROM bill WHERE bill_id = %(bill_id)s
+-- The bill with this id: by its number, or among the few that have none yet.
+SELECT customer_id, bill_id FROM bill_number WHERE bill_id = %(bill_id)s
+UNION ALL
+SELECT customer_id, bill_id FROM bill WHERE bill_id = %(bill_id)s AND number IS NULL
 
 -- read_bill --
 -- A bill with what was credited of it.

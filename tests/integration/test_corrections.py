@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from billing_core.db.connect import Connection
-from billing_core.db.corrections import UnknownBillError
+from billing_core.db.corrections import UnknownBillError, find_bill
 from billing_core.db.profiles import insert_vat_profile
 from billing_core.db.queries import load_queries
 from billing_core.services import suspension
@@ -577,3 +577,22 @@ def test_the_audit_sees_bills_that_were_tampered_with(conn: Connection) -> None:
             damage(conn, customer_id)
             found = conn.execute(load_queries("audit")[check], {"limit": 9}).fetchall()
         assert found, f"{check} found nothing"
+
+
+def test_a_bill_is_found_by_its_id_through_an_index(conn: Connection) -> None:
+    customer_id = billed(conn)
+    ((bill_id,),) = rows(conn, "SELECT bill_id FROM bill")
+    assert find_bill(conn, str(bill_id)) == (customer_id, bill_id)
+    # As a login leaves it, before the job that numbers bills has come.
+    conn.execute("DELETE FROM bill_number")
+    conn.execute("UPDATE bill SET number = NULL")
+    assert find_bill(conn, str(bill_id)) == (customer_id, bill_id)
+
+    query = load_queries("corrections")["find_by_id"]
+    with conn.transaction():
+        conn.execute("SET LOCAL enable_seqscan = off")
+        plan = conn.execute("EXPLAIN " + query, {"bill_id": bill_id}).fetchall()
+
+    text = "\n".join(line for (line,) in plan)
+    assert "bill_number_by_bill" in text
+    assert "bill_to_number" in text

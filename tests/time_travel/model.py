@@ -242,7 +242,8 @@ def day_price(terms: Terms, day: date) -> tuple[Decimal, Decimal]:
 
 def charge_day(customer: Customer, day: date) -> bool:
     """Charge a day if the money is there; tell whether it is charged."""
-    if any(b.kind == "service_day" and b.start.date() == day for b in customer.bills):
+    kinds = ("service_day", "owed_day")
+    if any(b.kind in kinds and b.start.date() == day for b in customer.bills):
         return True
     gross, vat = day_price(customer.terms, day)
     if customer.money < gross:
@@ -260,7 +261,21 @@ def begin_day(customer: Customer, now: datetime) -> None:
     if customer.joined < midnight(now.date() + DAY) and not charge_day(
         customer, now.date()
     ):
-        decide(customer, now, covered=False)
+        if customer.hold is not None and customer.hold > now:
+            owe_day(customer, now.date(), customer.hold)
+        else:
+            decide(customer, now, covered=False)
+
+
+def owe_day(customer: Customer, day: date, hold: datetime) -> None:
+    """Bill a day to who is held and has not the money for it, until his hold ends."""
+    gross, vat = day_price(customer.terms, day)
+    start = midnight(day)
+    bill = Bill("owed_day", start, start + DAY, gross, vat, Decimal(0))
+    bill.due = hold
+    bill.suspend = hold if customer.terms.auto_suspend else None
+    customer.bills.append(bill)
+    settle(customer)
 
 
 # Money and service --------------------------------------------------------------------
@@ -332,7 +347,8 @@ def pay(customer: Customer, amount: Decimal, now: datetime) -> None:
     customer.money += amount
     settle(customer)
     covered = True
-    if customer.reason == "BALANCE_EXHAUSTED":
+    was_cut = customer.status == "suspended" and customer.reason not in PERSON
+    if was_cut and customer.terms.billing == "daily":
         covered = charge_day(customer, now.date())
     decide(customer, now, covered=covered)
 

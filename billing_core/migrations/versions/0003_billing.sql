@@ -69,7 +69,13 @@ CREATE TABLE billing_profile (
     CONSTRAINT billing_profile_proration_known CHECK (proration IN ('by_minute', 'none')),
     CONSTRAINT billing_profile_daily_charge_known CHECK (daily_charge IN ('every_day', 'days_used')),
     -- Only monthly cycles have a trigger other than the default.
-    CONSTRAINT billing_profile_cycles_are_monthly CHECK (billing_type = 'monthly' OR bill_trigger = 'renewal')
+    CONSTRAINT billing_profile_cycles_are_monthly CHECK (billing_type = 'monthly' OR bill_trigger = 'renewal'),
+    -- Fields that mean something for another type only: said, they would be believed.
+    CONSTRAINT billing_profile_days_are_daily CHECK (billing_type = 'daily'
+        OR (daily_charge = 'every_day' AND minimum_validity_days = 1)),
+    CONSTRAINT billing_profile_daily_has_no_cycles CHECK (billing_type <> 'daily'
+        OR (in_advance AND NOT cycle_ends_with_month AND NOT bill_while_suspended AND proration = 'by_minute')),
+    CONSTRAINT billing_profile_daily_has_its_packages_vat CHECK (billing_type <> 'daily' OR vat_profile_id IS NULL)
 );
 
 ALTER TABLE package DROP CONSTRAINT package_billing_known;
@@ -149,7 +155,9 @@ ALTER TABLE bill
         AND (status = 'void') = (voided_at IS NOT NULL));
 ALTER TABLE bill DROP CONSTRAINT bill_kind_known;
 ALTER TABLE bill ADD CONSTRAINT bill_kind_known CHECK (kind IN
-    ('service_day', 'session', 'package', 'cycle', 'package_change', 'profile_change', 'other_charge'));
+    ('service_day', 'session', 'package', 'cycle', 'package_change', 'profile_change', 'other_charge',
+     -- A day of a daily customer who is not to be suspended and could not pay it.
+     'owed_day'));
 
 -- prevents billing the same period twice: the subject of a cycle bill is its start
 CREATE INDEX bill_open ON bill (customer_id, due_at) WHERE status IN ('unpaid', 'partial');
@@ -171,6 +179,8 @@ CREATE TABLE bill_number (
     customer_id bigint NOT NULL,
     bill_id bigint NOT NULL
 );
+-- People name a bill by its id, too; on the bills themselves each login would write it.
+CREATE INDEX bill_number_by_bill ON bill_number (bill_id);
 
 -- Which entry paid how much of which bill.
 CREATE TABLE bill_allocation (
