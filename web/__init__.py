@@ -17,6 +17,7 @@ from web import (
     navigation,
     overview,
     pay,
+    verify,
 )
 from web.desk import open_desks
 from web.secure import log_with_request_ids, secure
@@ -32,6 +33,7 @@ BLUEPRINTS = (
     customer_actions.pages,
     bills.pages,
     bill_actions.pages,
+    verify.pages,
 )
 
 

@@ -12,9 +12,12 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Flask, Response, abort, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from billing_core.db import payments as payments_db
 from billing_core.db import web_customers as customers_db
+from billing_core.db import web_verify as verify_db
 from billing_core.db.corrections import BillStanding, read_bill
 from billing_core.db.customers import Customer, UnknownCustomerError, read_customer
+from billing_core.db.payments import Attempt
 from billing_core.db.web_sessions import WebSession
 from billing_core.permissions import ADMIN, MANAGER, Permission, Rank, allowed
 from billing_core.services.web_logins import see_session
@@ -118,6 +121,14 @@ def my_bill(customer_id: int, bill_id: int) -> BillStanding:
     if not customers_db.is_bill_of(connection(), customer_id, bill_id, scope):
         abort(404)
     return read_bill(connection(), customer_id, bill_id)
+
+
+def my_attempt(customer_id: int, attempt_id: int) -> Attempt:
+    """Return a try to pay of a customer of the operator's; another's is not found."""
+    scope = current_operator().scope
+    if not verify_db.is_attempt_of(connection(), customer_id, attempt_id, scope):
+        abort(404)
+    return payments_db.read_attempt(connection(), attempt_id)
 
 
 def session_token() -> str | None:

@@ -76,6 +76,8 @@ CREATE TABLE payment_attempt (
 CREATE INDEX payment_attempt_of_customer ON payment_attempt (customer_id, attempt_id);
 CREATE INDEX payment_attempt_to_ask ON payment_attempt (next_ask_at) WHERE next_ask_at IS NOT NULL;
 CREATE INDEX payment_attempt_to_decide ON payment_attempt (attempt_id) WHERE state IN ('confirmed', 'review');
+-- The history of one kind of end, newest first.
+CREATE INDEX payment_attempt_by_state ON payment_attempt (state, attempt_id);
 -- prevents announcing transfers on trial: one waits for a person, then comes the next
 CREATE UNIQUE INDEX payment_attempt_one_transfer ON payment_attempt (customer_id)
     WHERE gateway = 'transfer' AND state IN ('confirmed', 'review');

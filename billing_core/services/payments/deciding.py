@@ -1,5 +1,6 @@
 """What a person decides about money that waits: approve or reject, once."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from billing_core.db import payments as db
@@ -61,39 +62,42 @@ def approve(
 
     Of two who decide at once one wins, and the other is told who it was.
     """
+    return _approve(conn, attempt_id, only_matching=False, operator=operator, now=now)
 
-    def work() -> Attempt:
-        attempt = _lock_undecided(conn, attempt_id)
-        answer = read_answer(attempt.answer)
-        why = approval_refused(attempt.reason, answer, attempt.currency)
-        if why is not None or answer is None:
-            raise NotApprovableError(attempt.reference, why or "there is no answer")
-        note = attempt.reason or "all agrees"
-        db.log_event(
-            conn, attempt_id, at=now, actor=operator, what="approved", note=note
-        )
-        credit(conn, attempt, answer, actor=operator, now=now)
-        return db.read_attempt(conn, attempt_id)
 
-    return in_transaction(conn, work)
+def approve_matching(
+    conn: Connection, attempt_ids: Iterable[int], *, operator: str, now: datetime
+) -> list[Attempt]:
+    """Approve those of these that agree with their gateways' answers, one by one.
+
+    Returns what was approved. What somebody decided on meanwhile, or a new answer
+    contradicts, is left as it is.
+    """
+    approved: list[Attempt] = []
+    for attempt_id in attempt_ids:
+        try:
+            approved.append(
+                _approve(
+                    conn, attempt_id, only_matching=True, operator=operator, now=now
+                )
+            )
+        except (AlreadyDecidedError, NothingToDecideError, NotApprovableError):
+            # Somebody, or a new answer, was faster: his word stands.
+            continue
+    return approved
 
 
 def approve_all_matching(
     conn: Connection, *, operator: str, now: datetime
 ) -> list[Attempt]:
     """Approve all that agrees with its gateway's answer; returns what was approved."""
-    approved: list[Attempt] = []
-    for attempt in db.list_attempts(
-        conn, states=[AttemptState.CONFIRMED], limit=_AT_ONCE
-    )[::-1]:
-        try:
-            approved.append(
-                approve(conn, attempt.attempt_id, operator=operator, now=now)
-            )
-        except (AlreadyDecidedError, NothingToDecideError, NotApprovableError):
-            # Somebody, or a new answer, was faster: his word stands.
-            continue
-    return approved
+    waiting = db.list_attempts(conn, states=[AttemptState.CONFIRMED], limit=_AT_ONCE)
+    return approve_matching(
+        conn,
+        [attempt.attempt_id for attempt in reversed(waiting)],
+        operator=operator,
+        now=now,
+    )
 
 
 def reject(
@@ -129,6 +133,32 @@ def reject(
             what="payment rejected",
             note=f"{attempt.reference}: {reason.strip()}",
         )
+        return db.read_attempt(conn, attempt_id)
+
+    return in_transaction(conn, work)
+
+
+def _approve(
+    conn: Connection,
+    attempt_id: int,
+    *,
+    only_matching: bool,
+    operator: str,
+    now: datetime,
+) -> Attempt:
+    def work() -> Attempt:
+        attempt = _lock_undecided(conn, attempt_id)
+        if only_matching and attempt.state != AttemptState.CONFIRMED:
+            raise NotApprovableError(attempt.reference, "it does not match any more")
+        answer = read_answer(attempt.answer)
+        why = approval_refused(attempt.reason, answer, attempt.currency)
+        if why is not None or answer is None:
+            raise NotApprovableError(attempt.reference, why or "there is no answer")
+        note = attempt.reason or "all agrees"
+        db.log_event(
+            conn, attempt_id, at=now, actor=operator, what="approved", note=note
+        )
+        credit(conn, attempt, answer, actor=operator, now=now)
         return db.read_attempt(conn, attempt_id)
 
     return in_transaction(conn, work)
