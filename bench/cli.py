@@ -10,7 +10,16 @@ import psycopg
 from rich.console import Console
 
 from bench import machine, results
-from bench.measures import billing, exhaust, flat, fold, intake, login, memory
+from bench.measures import (
+    billing,
+    exhaust,
+    flat,
+    fold,
+    intake,
+    login,
+    memory,
+    payments,
+)
 from bench.people import Sizes
 from bench.results import Result
 from bench.site import Plan, Site, open_site
@@ -21,6 +30,7 @@ MEASURES: dict[str, Callable[[Site], Result]] = {
     "intake": intake.measure,
     "fold": fold.measure,
     "exhaust": exhaust.measure,
+    "payments": payments.measure,
     "memory": memory.measure,
     "flat": flat.measure,
 }
@@ -33,6 +43,7 @@ FULL = Plan(
     interim_requests=40_000,
     fold_events=120_000,
     exhausting=1_000,
+    paying=1_000,
     memory_requests=200_000,
     flat_small=Sizes(10_000, 10_000, 0),
     flat_large=Sizes(1_000_000, 10_000_000, 0),
@@ -46,6 +57,7 @@ QUICK = Plan(
     interim_requests=4_000,
     fold_events=8_000,
     exhausting=300,
+    paying=200,
     memory_requests=12_000,
     flat_small=Sizes(2_000, 2_000, 0),
     flat_large=Sizes(20_000, 100_000, 0),

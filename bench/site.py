@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench import data, exhaust_data
+from bench import data, exhaust_data, payments_data
 from bench.machine import wait_until_calm
 from bench.peers import stock_data
 from bench.peers.servers import noop_server, stock_server
@@ -34,6 +34,8 @@ class Plan:
     interim_requests: int
     fold_events: int
     exhausting: int
+    #: Suspended customers who pay at once, in each round.
+    paying: int
     memory_requests: int
     flat_small: Sizes
     flat_large: Sizes
@@ -118,6 +120,12 @@ def _fill(var: Path, plan: Plan, *, with_peers: bool) -> str:
             sessions=plan.exhausting * plan.rounds,
             secret_key=settings.secret_key,
             coa_port=free_udp_ports(1)[0],
+        )
+        payments_data.fill(
+            running.database_url,
+            payers=plan.paying * plan.rounds,
+            secret_key=settings.secret_key,
+            zone=settings.zone,
         )
         if with_peers:
             stock_url = stock_data.make_database(

@@ -32,7 +32,7 @@ _KEY = SECRET.encode()
 
 
 @dataclass(slots=True)
-class _Nas:
+class Nas:
     """One simulated NAS: where it accounts from and where it takes Disconnects."""
 
     address: str
@@ -69,7 +69,7 @@ def measure(site: Site) -> Result:
     busy: list[float] = []
     count = site.plan.exhausting
     with psycopg.connect(site.stack.database_url, autocommit=True) as conn:
-        port = _coa_port(conn)
+        port = coa_port(conn)
         for number in range(site.plan.rounds):
             wait_until_empty(conn)
             sessions = range(number * count, (number + 1) * count)
@@ -112,7 +112,7 @@ def measure(site: Site) -> Result:
 
 def _round(site: Site, sessions: range, port: int) -> tuple[_Moments, float]:
     moments = _Moments(sessions)
-    fleet = [_open_nas(number, port) for number in range(NAS_COUNT)]
+    fleet = [open_nas(number, port) for number in range(NAS_COUNT)]
     server = ("127.0.0.1", site.stack.acct_port)
     try:
         pid = site.stack.pid("freeradius")
@@ -134,8 +134,8 @@ def _round(site: Site, sessions: range, port: int) -> tuple[_Moments, float]:
 
 
 def _play(
-    fleet: list[_Nas],
-    packets: list[tuple[_Nas, int, bytes]],
+    fleet: list[Nas],
+    packets: list[tuple[Nas, int, bytes]],
     server: tuple[str, int],
     moments: _Moments,
 ) -> None:
@@ -166,13 +166,13 @@ def _play(
                     _take_disconnects(nas, moments)
 
 
-def _take_acks(nas: _Nas, moments: _Moments) -> None:
+def _take_acks(nas: Nas, moments: _Moments) -> None:
     packet = nas.acct.recv(4096)
     if packet[0] == wire.ACCOUNTING_RESPONSE:
         moments.acked.setdefault(nas.sent[packet[1]], time.monotonic())
 
 
-def _take_disconnects(nas: _Nas, moments: _Moments) -> None:
+def _take_disconnects(nas: Nas, moments: _Moments) -> None:
     packet, sender = nas.coa.recvfrom(4096)
     now = time.monotonic()
     if packet[0] != wire.DISCONNECT_REQUEST or not wire.is_genuine(packet, _KEY):
@@ -185,13 +185,14 @@ def _take_disconnects(nas: _Nas, moments: _Moments) -> None:
         nas.coa.sendto(wire.disconnect_ack(packet, _KEY), sender)
 
 
-def _open_nas(number: int, port: int) -> _Nas:
+def open_nas(number: int, port: int) -> Nas:
+    """Let a simulated NAS listen where Disconnects go, and account from there."""
     address = nas_address(number)
     acct = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     acct.bind((address, 0))
     coa = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     coa.bind((address, port))
-    return _Nas(address, is_dead(number), acct, coa)
+    return Nas(address, is_dead(number), acct, coa)
 
 
 def _report(site: Site, number: int) -> bytes:
@@ -220,7 +221,8 @@ def _octets_of(address: str) -> int:
     return int.from_bytes(socket.inet_aton(address), "big")
 
 
-def _coa_port(conn: psycopg.Connection) -> int:
+def coa_port(conn: psycopg.Connection) -> int:
+    """Return the port on which every simulated NAS takes Disconnects."""
     row = conn.execute(
         "SELECT coa_port FROM nas WHERE address = %s", [nas_address(0)]
     ).fetchone()
