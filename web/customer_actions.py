@@ -20,6 +20,7 @@ from web.access import Page, my_customer, operator_pages, require
 from web.desk import desk
 from web.filters import money
 from web.forms import (
+    LANGUAGE_CHOICES,
     AmountField,
     BooleanField,
     DataRequired,
@@ -34,6 +35,7 @@ from web.forms import (
     SelectField,
     StringField,
     TextAreaField,
+    choices_of,
     day_starts,
     refuse,
 )
@@ -106,7 +108,7 @@ class ContactForm(OperatorForm):
     name = StringField(_l("Name"), [Length(max=200)])
     mobile = StringField(_l("Mobile"), [Length(max=30)])
     mail = StringField(_l("Mail"), [Length(max=200)])
-    language = SelectField(_l("Language"), choices=[("en", "English"), ("bn", "বাংলা")])
+    language = SelectField(_l("Language"), choices=LANGUAGE_CHOICES)
     zone = StringField(_l("Zone"), [Length(max=100)])
     address = TextAreaField(_l("Address"), [Length(max=500)])
     comment = TextAreaField(_l("Comment"), [Length(max=1000)])
@@ -127,7 +129,7 @@ class ProfileForm(OperatorForm):
     """Another billing profile."""
 
     profile = SelectField(_l("Billing profile"), [DataRequired()])
-    package = SelectField(_l("Package"), description=_l("If another."))
+    package = SelectField(_l("Package"), default="", description=_l("If another."))
 
 
 @pages.route("/cash", methods=["GET", "POST"])
@@ -140,13 +142,13 @@ def take_cash(customer_id: int) -> Page:
         for bill in list_bills(at.conn, customer_id, limit=200)
         if bill.status in ("unpaid", "partial")
     ]
-    form.bills.choices = [
+    form.bills.choices = choices_of(
         (
-            bill.number or str(bill.bill_id),
+            bill.number or bill.bill_id,
             f"{bill.number or bill.bill_id} · {money(bill.gross - bill.paid)}",
         )
         for bill in reversed(open_bills)
-    ]
+    )
     if request.method == "GET":
         form.bills.data = request.args.getlist("bill")
         form.received_on.data = at.now.astimezone(at.settings.zone).date()
@@ -403,11 +405,11 @@ def package(customer_id: int) -> Page:
     """Put him on another package: first what it costs, then the change."""
     require(Permission.CHANGE_PACKAGES)
     at, customer, form = desk(), my_customer(customer_id), PackageForm()
-    form.package.choices = [
+    form.package.choices = choices_of(
         (p.name, f"{p.name} · {money(p.price)}")
         for p in list_packages(at.conn)
         if p.billing == customer.billing
-    ]
+    )
     if request.method == "GET":
         form.package.data = customer.package
 
@@ -431,11 +433,11 @@ def profile(customer_id: int) -> Page:
     """Put him on another billing profile: first what it costs, then the change."""
     require(Permission.CHANGE_PACKAGES)
     at, customer, form = desk(), my_customer(customer_id), ProfileForm()
-    form.profile.choices = [(p.name, p.name) for p in list_profiles(at.conn)]
-    form.package.choices = [
-        ("", customer.package),
-        *((p.name, f"{p.name} · {money(p.price)}") for p in list_packages(at.conn)),
-    ]
+    form.profile.choices = choices_of((p.name, p.name) for p in list_profiles(at.conn))
+    form.package.choices = choices_of(
+        ((p.name, f"{p.name} · {money(p.price)}") for p in list_packages(at.conn)),
+        any_label=customer.package,
+    )
     if request.method == "GET":
         form.profile.data = customer.profile
 

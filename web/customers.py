@@ -25,8 +25,9 @@ from web import exports, lists
 from web.access import Page, current_operator, my_customer, operator_pages, require
 from web.charts import Chart, Series
 from web.desk import Desk, desk
-from web.filters import day, octets
+from web.filters import day, money, octets
 from web.forms import (
+    LANGUAGE_CHOICES,
     AmountField,
     BooleanField,
     DataRequired,
@@ -81,16 +82,17 @@ class NewCustomerForm(OperatorForm):
     name = StringField(_l("Name"), [Length(max=200)])
     mobile = StringField(_l("Mobile"), [Length(max=30)])
     mail = StringField(_l("Mail"), [Length(max=200)])
-    language = SelectField(_l("Language"), choices=[("en", "English"), ("bn", "বাংলা")])
+    language = SelectField(_l("Language"), choices=LANGUAGE_CHOICES)
     zone = StringField(_l("Zone"), [Length(max=100)])
     address = TextAreaField(_l("Address"), [Length(max=500)])
     package = SelectField(_l("Package"), [DataRequired()])
     profile = SelectField(
         _l("Billing profile"),
+        default="",
         description=_l("Monthly packages need one to be billed."),
     )
-    kind = SelectField(_l("Kind"))
-    operator = SelectField(_l("Operator"))
+    kind = SelectField(_l("Kind"), default="")
+    operator = SelectField(_l("Operator"), default="")
     special_price = AmountField(_l("Special price of a cycle"))
     framed_ip = StringField(_l("Static address"), [Length(max=45)])
     mac = MacField(_l("Only from the device"))
@@ -208,21 +210,22 @@ def _registration(form: NewCustomerForm) -> Registration:
 def _new_form() -> NewCustomerForm:
     at, me = desk(), current_operator()
     form = NewCustomerForm()
-    form.package.choices = [
-        (p.name, f"{p.name} ({p.price})") for p in list_packages(at.conn)
-    ]
-    form.profile.choices = [
-        ("", _("none")),
-        *((p.name, p.name) for p in list_profiles(at.conn)),
-    ]
-    form.kind.choices = [("", _("as the package is for")), *_kinds()]
+    form.package.choices = choices_of(
+        (p.name, f"{p.name} · {money(p.price)}") for p in list_packages(at.conn)
+    )
+    form.profile.choices = choices_of(
+        ((p.name, p.name) for p in list_profiles(at.conn)), any_label=_("none")
+    )
+    form.kind.choices = choices_of(_kinds(), any_label=_("as the package is for"))
     sellers = [
         o
         for o in list_operators(at.conn, me.scope)
         if o.role in ("operator", "sub_operator") and not o.is_disabled
     ]
-    own = [] if me.scope is not None else [("", _("the provider's own"))]
-    form.operator.choices = [*own, *((o.username, o.username) for o in sellers)]
+    form.operator.choices = choices_of(
+        ((o.username, o.name or o.username) for o in sellers),
+        any_label=_("the provider's own") if me.scope is None else None,
+    )
     return form
 
 

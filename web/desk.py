@@ -1,5 +1,6 @@
 """What every page needs: settings, a connection, who acts and when."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -79,6 +80,16 @@ def now() -> datetime:
 def desk() -> Desk:
     """Return what a view needs to do something."""
     return Desk(settings(), connection(), g.get("actor", "web"), now())
+
+
+def keep_connection() -> Callable[[], None]:
+    """Keep this request's connection past its end; returns what gives it back.
+
+    For answers that are still being read from it while they are sent.
+    """
+    pool, conn = _pool(), connection()
+    g.pop("conn")
+    return lambda: pool.putconn(conn)
 
 
 def close_desks(app: Flask) -> None:

@@ -4,17 +4,19 @@ import csv
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import xlsxwriter
-from flask import Response, stream_with_context
+from flask import Response
 
 from billing_core.errors import BillingError
-from web.desk import settings
+from web.desk import keep_connection, settings
 
 # What a sheet holds, with its head.
 _XLSX_ROWS_MAX = 1_048_575
@@ -40,47 +42,58 @@ class Column:
     value: Callable[[Any], object]
 
 
-def csv_of(name: str, columns: Sequence[Column], rows: Iterable[object]) -> Response:
+def csv_of(
+    name: str, columns: Sequence[Column], rows: Generator[object, None, None]
+) -> Response:
     """Stream rows as CSV; with a BOM, since Excel would guess the encoding."""
+    zone = settings().zone
 
     def lines() -> Iterator[str]:
         buffer = io.StringIO()
         writer = csv.writer(buffer)
         buffer.write("\ufeff")
         writer.writerow([column.title for column in columns])
-        for row in rows:
-            writer.writerow([_as_text(column.value(row)) for column in columns])
-            if buffer.tell() > _CHUNK_OCTETS:
-                yield buffer.getvalue()
-                buffer.seek(0)
-                buffer.truncate()
+        # Closed here, so that a reader who gave up ends the transaction as well.
+        with closing(rows):
+            for row in rows:
+                writer.writerow([_as_text(c.value(row), zone) for c in columns])
+                if buffer.tell() > _CHUNK_OCTETS:
+                    yield buffer.getvalue()
+                    buffer.seek(0)
+                    buffer.truncate()
         yield buffer.getvalue()
 
-    return Response(
-        # The request's connection is given back when the last line has gone.
-        stream_with_context(lines()),
-        mimetype="text/csv",
-        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
+    response = Response(
+        lines(), mimetype="text/csv", headers=_attachment(f"{name}.csv")
     )
+    response.call_on_close(keep_connection())
+    return response
 
 
-def xlsx_of(name: str, columns: Sequence[Column], rows: Iterable[object]) -> Response:
+def xlsx_of(
+    name: str, columns: Sequence[Column], rows: Generator[object, None, None]
+) -> Response:
     """Write rows into a sheet on disk and send it; numbers and dates stay such."""
     descriptor, path = tempfile.mkstemp(suffix=".xlsx")
     os.close(descriptor)
     try:
-        _write_sheet(path, columns, rows)
+        with closing(rows):
+            _write_sheet(path, columns, rows)
         # An open file stays readable after its name is gone.
-        file = open(path, "rb")  # noqa: SIM115 - closed with the response
+        file = open(path, "rb")  # noqa: SIM115 - closed by who reads it
     finally:
         os.unlink(path)
-    response = Response(
-        iter(lambda: file.read(_CHUNK_OCTETS), b""),
-        mimetype=_XLSX,
-        headers={"Content-Disposition": f'attachment; filename="{name}.xlsx"'},
-    )
-    response.call_on_close(file.close)
-    return response
+
+    def chunks() -> Iterator[bytes]:
+        with file:
+            while chunk := file.read(_CHUNK_OCTETS):
+                yield chunk
+
+    return Response(chunks(), mimetype=_XLSX, headers=_attachment(f"{name}.xlsx"))
+
+
+def _attachment(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
 def _write_sheet(path: str, columns: Sequence[Column], rows: Iterable[object]) -> None:
@@ -112,11 +125,11 @@ def _write_sheet(path: str, columns: Sequence[Column], rows: Iterable[object]) -
                     sheet.write(line, index, value)
 
 
-def _as_text(value: object) -> str:
+def _as_text(value: object, zone: ZoneInfo) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return value.astimezone(settings().zone).isoformat(timespec="seconds")
+        return value.astimezone(zone).isoformat(timespec="seconds")
     if isinstance(value, date | Decimal | int):
         return str(value)
     return _harmless(str(value))

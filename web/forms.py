@@ -1,7 +1,7 @@
 """Forms: fields that read what people type, and errors that stand at their field."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import (
     DataRequired,
     Length,
@@ -34,6 +35,7 @@ from billing_core.money import AmountError, parse_amount
 from web.desk import settings
 
 __all__ = [
+    "LANGUAGE_CHOICES",
     "AmountField",
     "BooleanField",
     "DataRequired",
@@ -51,6 +53,7 @@ __all__ = [
     "SelectField",
     "StringField",
     "TextAreaField",
+    "choices_of",
     "day_starts",
     "refuse",
 ]
@@ -116,6 +119,9 @@ class KeyedForm(OperatorForm):
     key = HiddenField(default=lambda: uuid.uuid4().hex, validators=[Length(8, 64)])
 
 
+LANGUAGE_CHOICES = (SelectChoice("en", "English"), SelectChoice("bn", "বাংলা"))
+
+
 class FilterForm(Form):
     """A filter in the address; it changes nothing and needs no CSRF."""
 
@@ -135,10 +141,11 @@ def refuse(form: Form, error: BillingError, field: str | None = None) -> None:
 
 
 def choices_of(
-    pairs: Sequence[tuple[Any, Any]], *, any_label: Any
-) -> list[tuple[str, Any]]:
-    """Return the choices of a filter: the first one is whichever."""
-    return [("", any_label), *((str(value), label) for value, label in pairs)]
+    pairs: Iterable[tuple[Any, Any]], *, any_label: Any = None
+) -> list[SelectChoice]:
+    """Return the choices of a select; with `any_label` the first is whichever."""
+    found = [SelectChoice(str(value), label) for value, label in pairs]
+    return found if any_label is None else [SelectChoice("", any_label), *found]
 
 
 def day_starts(day: date | None, *, after_days: int = 0) -> datetime | None:

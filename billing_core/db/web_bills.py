@@ -1,6 +1,6 @@
 """What the pages show of bills: lists by filter, within a scope."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -131,7 +131,7 @@ def list_bills(
 
 def stream_bills(
     conn: Connection, wanted: BillFilter, scope: Scope
-) -> Iterator[BillRow]:
+) -> Generator[BillRow, None, None]:
     """Yield every bill that a filter leaves, without holding them all."""
     with (
         conn.transaction(),

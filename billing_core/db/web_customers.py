@@ -1,6 +1,6 @@
 """What the pages show of customers: lists by filter, within a scope."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -167,7 +167,7 @@ def list_customers(
 
 def stream_customers(
     conn: Connection, wanted: CustomerFilter, scope: Scope
-) -> Iterator[CustomerRow]:
+) -> Generator[CustomerRow, None, None]:
     """Yield every customer that a filter leaves, without holding them all."""
     with (
         conn.transaction(),

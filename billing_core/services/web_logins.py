@@ -75,7 +75,7 @@ def log_in_operator(
         raise WrongLoginError
     forget_tries(conn, limits[:1])
     if known.totp_sealed is not None:
-        return _open(
+        return open_session(
             conn,
             operator_id=known.operator_id,
             awaits_code=True,
@@ -213,7 +213,7 @@ def _let_operator_in(
     operators_db.log_operator_event(
         conn, at=now, actor=f"operator:{username}", what="logged in", note=address
     )
-    return _open(
+    return open_session(
         conn,
         operator_id=operator_id,
         idle=OPERATOR_IDLE,
@@ -226,7 +226,7 @@ def _let_operator_in(
 def _let_customer_in(
     conn: Connection, customer_id: int, address: str, now: datetime
 ) -> Opened:
-    return _open(
+    return open_session(
         conn,
         customer_id=customer_id,
         idle=PORTAL_IDLE,
@@ -236,7 +236,7 @@ def _let_customer_in(
     )
 
 
-def _open(
+def open_session(
     conn: Connection,
     *,
     operator_id: int | None = None,

@@ -1,0 +1,242 @@
+"""What is done to one customer: it works, it is refused, it is somebody else's."""
+
+import re
+from decimal import Decimal
+
+import pytest
+
+from billing_core.db.customers import list_customer_events, read_customer
+from billing_core.db.profiles import NewProfile, insert_profile
+from billing_core.passwords import open_password
+from billing_core.services.customers import give_to_operator
+from tests.builders import (
+    KEY,
+    NOON,
+    Packets,
+    a_customer,
+    a_nas,
+    a_package,
+    fold,
+    posted,
+    rows,
+    username_of,
+)
+from tests.web.conftest import Site
+
+ACTIONS = {
+    "cash": {"amount": "10", "key": "k" * 32},
+    "suspend": {"note": "why"},
+    "activate": {},
+    "hold": {"until": "2099-01-01"},
+    "pause": {},
+    "password": {"password": "new-secret"},
+    "device": {"mac": ""},
+    "contact": {"name": "Rahim", "language": "en"},
+    "package": {"package": "other"},
+    "profile": {"profile": "none"},
+}
+NEEDED = {
+    "cash": "take_payments",
+    "suspend": "change_service",
+    "activate": "change_service",
+    "hold": "change_service",
+    "pause": "change_service",
+    "password": "edit_customers",
+    "device": "edit_customers",
+    "contact": "edit_customers",
+    "package": "change_packages",
+    "profile": "change_packages",
+}
+
+
+def one(site: Site, **changes: object) -> int:
+    return a_customer(site.conn, a_package(site.conn), **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_each_action_has_a_page_that_says_what_follows(site: Site, action: str) -> None:
+    page = site.as_admin().get(f"/customers/{one(site)}/{action}")
+    assert page.status_code == 200
+    assert "<form" in page.text
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_nobody_does_it_without_the_permission(site: Site, action: str) -> None:
+    customer_id = one(site)
+    address = f"/customers/{customer_id}/{action}"
+    before = list_customer_events(site.conn, customer_id, limit=9)
+    onlooker = site.as_manager("view_customers")
+    assert onlooker.get(address).status_code == 403
+    assert onlooker.post(address, ACTIONS[action]).status_code == 403
+    assert site.anonymous().post(address, ACTIONS[action]).status_code == 303
+    assert list_customer_events(site.conn, customer_id, limit=9) == before
+    able = site.as_manager("view_customers", NEEDED[action])
+    assert able.get(address).status_code == 200
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_nobody_does_it_to_anothers_customer(site: Site, action: str) -> None:
+    customer_id = one(site)
+    site.operator_id("uttara")
+    give_to_operator(
+        site.conn, username_of(site.conn, customer_id), "uttara", actor="t", now=NOON
+    )
+    before = list_customer_events(site.conn, customer_id, limit=9)
+    mirpur = site.as_operator("mirpur")
+    address = f"/customers/{customer_id}/{action}"
+    assert mirpur.get(address).status_code == 404
+    assert mirpur.post(address, ACTIONS[action]).status_code == 404
+    assert list_customer_events(site.conn, customer_id, limit=9) == before
+    assert posted(site.conn, customer_id) == 0
+
+
+def test_cash_goes_into_the_wallet_once_however_often_it_is_sent(site: Site) -> None:
+    customer_id = one(site)
+    admin, cash = site.as_admin(), {"amount": "1,250.50", "key": "k" * 32, "note": "n"}
+    address = f"/customers/{customer_id}/cash"
+
+    assert admin.post(address, cash).status_code == 303
+    assert admin.post(address, cash).status_code == 303
+
+    assert posted(site.conn, customer_id) == Decimal("1250.50")
+    page = admin.get(f"/customers/{customer_id}").text
+    assert "the receipt is R1" in page
+    assert rows(site.conn, "SELECT operator FROM payment") == [("operator:boss",)]
+
+
+@pytest.mark.parametrize("amount", ["", "0", "-5", "ten", "1.005", "12,50"])
+def test_what_is_no_amount_is_told_at_its_field(site: Site, amount: str) -> None:
+    customer_id = one(site)
+    page = site.as_admin().post(
+        f"/customers/{customer_id}/cash", {"amount": amount, "key": "k" * 32}
+    )
+    assert page.status_code == 422
+    assert 'aria-invalid="true"' in page.text
+    assert posted(site.conn, customer_id) == 0
+
+
+def test_a_discount_needs_a_permission_of_its_own(site: Site) -> None:
+    customer_id = one(site)
+    cash = {"amount": "10", "discount": "5", "key": "k" * 32}
+    clerk = site.as_manager("view_customers", "take_payments")
+    assert clerk.post(f"/customers/{customer_id}/cash", cash).status_code == 403
+    assert posted(site.conn, customer_id) == 0
+
+
+def test_suspending_and_activating_are_logged_with_who_and_why(site: Site) -> None:
+    customer_id = one(site)
+    admin = site.as_admin()
+    admin.post(f"/customers/{customer_id}/suspend", {"note": "moved away"})
+    assert read_customer(site.conn, customer_id).status == "suspended"
+    again = admin.post(f"/customers/{customer_id}/suspend", {"note": "again"})
+    assert again.status_code == 422
+    assert "is suspended already" in again.text
+    admin.post(f"/customers/{customer_id}/activate", {"note": "back"})
+    assert read_customer(site.conn, customer_id).status == "active"
+    events = list_customer_events(site.conn, customer_id, limit=2)
+    assert [(e.actor, e.what, e.note) for e in events] == [
+        ("operator:boss", "activated", "back"),
+        ("operator:boss", "suspended", "moved away"),
+    ]
+
+
+def test_a_hold_is_for_a_day_to_come_and_ends_by_an_empty_field(site: Site) -> None:
+    customer_id = one(site)
+    admin, address = site.as_admin(), f"/customers/{customer_id}/hold"
+    past = admin.post(address, {"until": "2020-01-01"})
+    assert past.status_code == 422
+    assert "That day is over" in past.text
+    assert admin.post(address, {"until": "2099-01-01"}).status_code == 303
+    held = read_customer(site.conn, customer_id).suspension_hold_until
+    assert held is not None
+    assert held.isoformat() == "2098-12-31T18:00:00+00:00", "the day of Dhaka"
+    assert admin.post(address, {"until": ""}).status_code == 303
+    assert read_customer(site.conn, customer_id).suspension_hold_until is None
+
+
+def test_a_pause_ends_by_the_same_page(site: Site) -> None:
+    customer_id = one(site)
+    admin = site.as_admin()
+    admin.post(f"/customers/{customer_id}/pause", {})
+    assert read_customer(site.conn, customer_id).suspend_reason == "PAUSED"
+    assert "not billed" in admin.get(f"/customers/{customer_id}/pause").text
+    admin.post(f"/customers/{customer_id}/pause", {})
+    assert read_customer(site.conn, customer_id).status == "active"
+
+
+def test_a_password_is_sealed_and_keeps_its_spaces(site: Site) -> None:
+    customer_id = one(site)
+    site.as_admin().post(
+        f"/customers/{customer_id}/password", {"password": " with spaces "}
+    )
+    ((sealed,),) = rows(site.conn, "SELECT password_sealed FROM customer")
+    assert open_password(KEY, sealed) == " with spaces "
+
+
+def test_the_device_is_reset(site: Site) -> None:
+    customer_id = one(site, mac_binding="AA:BB:CC:DD:EE:FF")
+    admin, address = site.as_admin(), f"/customers/{customer_id}/device"
+    assert "AA:BB:CC:DD:EE:FF" in admin.get(address).text
+    assert admin.post(address, {"mac": "nonsense"}).status_code == 422
+    assert admin.post(address, {"mac": ""}).status_code == 303
+    assert read_customer(site.conn, customer_id).mac_binding is None
+
+
+def test_the_log_tells_what_of_the_contact_changed(site: Site) -> None:
+    customer_id = one(site, name="Rahim", mobile="1")
+    site.as_admin().post(
+        f"/customers/{customer_id}/contact",
+        {"name": "Rahim", "mobile": "2", "language": "en", "zone": "Mirpur"},
+    )
+    (event, *_) = list_customer_events(site.conn, customer_id, limit=2)
+    assert event.note == "mobile: 1 -> 2; zone: - -> Mirpur"
+
+
+def test_a_session_is_disconnected(site: Site) -> None:
+    customer_id = one(site, username="rahim", balance="50")
+    fold(site.conn, Packets("rahim", a_nas(site.conn)).start())
+    ((session_id,),) = rows(site.conn, "SELECT session_id FROM acct_session")
+    admin = site.as_admin()
+    address = f"/customers/{customer_id}/sessions/{session_id}/disconnect"
+    assert admin.get(address).status_code == 200
+    assert admin.post(address).status_code == 303
+    assert rows(site.conn, "SELECT kind FROM outbox") == [("disconnect",)]
+    gone = admin.post(f"/customers/{customer_id}/sessions/999/disconnect")
+    assert gone.status_code == 422
+
+
+def test_a_package_change_shows_what_it_costs_and_then_costs_that(site: Site) -> None:
+    profile = NewProfile("monthly", "monthly")
+    insert_profile(site.conn, profile)
+    small = a_package(site.conn, billing="monthly", price=Decimal(500))
+    large = a_package(site.conn, billing="monthly", price=Decimal(800))
+    customer_id = a_customer(site.conn, small, profile="monthly")
+    admin, address = site.as_admin(), f"/customers/{customer_id}/package"
+
+    look = admin.post(address, {"package": large, "step": "look"})
+
+    assert look.status_code == 200
+    assert "What it would do now" in look.text
+    assert read_customer(site.conn, customer_id).package == small
+    make = admin.post(address, {"package": large, "step": "make"})
+    assert make.status_code == 303
+    assert read_customer(site.conn, customer_id).package == large
+    same = admin.post(address, {"package": large, "step": "make"})
+    assert same.status_code == 422
+    assert re.search("The package is .* already", same.text)
+    assert admin.post(address, {"package": "no such"}).status_code == 422
+
+
+def test_a_profile_change_shows_what_it_costs(site: Site) -> None:
+    insert_profile(site.conn, NewProfile("monthly", "monthly"))
+    insert_profile(site.conn, NewProfile("nothing", "free"))
+    package = a_package(site.conn, billing="monthly", price=Decimal(500))
+    customer_id = a_customer(site.conn, package, profile="monthly")
+    admin, address = site.as_admin(), f"/customers/{customer_id}/profile"
+    assert (
+        admin.post(address, {"profile": "nothing", "step": "look"}).status_code == 200
+    )
+    assert (
+        admin.post(address, {"profile": "nothing", "step": "make"}).status_code == 303
+    )
+    assert read_customer(site.conn, customer_id).profile == "nothing"
