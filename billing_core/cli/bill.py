@@ -17,7 +17,7 @@ from billing_core.cli.output import (
     show,
     show_table,
 )
-from billing_core.db import billing as billing_db
+from billing_core.db import runs as runs_db
 from billing_core.db.customers import find_customer_id
 from billing_core.db.ledger import list_bill_lines, list_bills
 from billing_core.db.profiles import find_profile
@@ -66,7 +66,7 @@ def run(as_of: str | None, profile: str | None, dry_run: bool, as_json: bool) ->
             show_table(drafts, columns, zone, empty="Nothing is due.")
             click.echo(f"{found.billed} bill(s), {found.parked} customer(s) to park.")
             return
-        waiting = billing_db.count_customers_after(desk.conn, 0, ["monthly"])
+        waiting = runs_db.count_customers_after(desk.conn, 0, ["monthly"])
         on_a_terminal = Console().is_terminal and not as_json
         with Progress() if on_a_terminal else nullcontext() as bar:
             task = bar.add_task("Billing", total=waiting) if bar else None
@@ -102,7 +102,7 @@ def run(as_of: str | None, profile: str | None, dry_run: bool, as_json: bool) ->
 def runs(limit: int, as_json: bool) -> None:
     """List the newest runs: what each billed, and how far it came."""
     with at_desk() as desk:
-        rows = billing_db.list_runs(desk.conn, limit=limit)
+        rows = runs_db.list_runs(desk.conn, limit=limit)
         if as_json:
             show(rows, desk.settings.zone)
             return
@@ -125,7 +125,7 @@ def runs(limit: int, as_json: bool) -> None:
 def parked(limit: int, as_json: bool) -> None:
     """List customers that runs leave out until somebody has looked, and why."""
     with at_desk() as desk:
-        rows = billing_db.list_parked(desk.conn, limit=limit)
+        rows = runs_db.list_parked(desk.conn, limit=limit)
         if as_json:
             show(rows, desk.settings.zone)
             return
@@ -139,7 +139,7 @@ def unpark(username: str) -> None:
     """Let runs take USERNAME in again, after the cause was mended."""
     with at_desk() as desk:
         customer_id = find_customer_id(desk.conn, username)
-        was_parked = billing_db.unpark_customer(desk.conn, customer_id)
+        was_parked = runs_db.unpark_customer(desk.conn, customer_id)
     click.echo(
         f"{username} is billed again." if was_parked else f"{username} was not parked."
     )

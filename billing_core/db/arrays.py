@@ -1,6 +1,6 @@
 """Write columns of a batch as PostgreSQL arrays."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -14,6 +14,14 @@ def array(values: Iterable[object]) -> str:
     thousands of rows that was a third of all the time spent in Python.
     """
     return "{" + ",".join([_WRITE[type(value)](value) for value in values]) + "}"
+
+
+def columns(names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> dict[str, str]:
+    """Write rows as one array a column, by the columns' names."""
+    return {
+        name: array(column)
+        for name, column in zip(names, zip(*rows, strict=True), strict=True)
+    }
 
 
 def _quoted(text: str) -> str:

@@ -8,9 +8,9 @@ from decimal import Decimal
 from billing_core.bills import CustomerFacts, CyclePackage, CycleProfile
 from billing_core.changes import BilledPart
 from billing_core.db.arrays import array
-from billing_core.db.billing import read_cycle_profiles, read_unbilled_stretches
 from billing_core.db.connect import Connection
 from billing_core.db.customers import UnknownCustomerError
+from billing_core.db.cycles import read_cycle_profiles, read_unbilled_stretches
 from billing_core.db.packages import Package, list_packages
 from billing_core.db.queries import load_queries
 from billing_core.proration import Stretch

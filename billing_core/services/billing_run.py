@@ -14,7 +14,8 @@ from billing_core.bills import (
     not_due_before,
 )
 from billing_core.cycles import local_midnight, payment_dates
-from billing_core.db import billing as db
+from billing_core.db import cycles as cycles_db
+from billing_core.db import runs as runs_db
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.sessions import lock_wallets_only, read_wallets_with_money
 from billing_core.errors import BillingError
@@ -74,9 +75,9 @@ def run_cycles(
     """
     if as_of > now:
         raise FutureRunError(as_of, now)
-    run_id = db.start_run(conn, "cycles", as_of=as_of, now=now, note=actor)
+    run_id = runs_db.start_run(conn, "cycles", as_of=as_of, now=now, note=actor)
     result = RunResult(run_id)
-    customers = db.find_cycle_customers(
+    customers = cycles_db.find_cycle_customers(
         conn, as_of=as_of, profile_id=profile_id, chunk=chunk
     )
     for found in customers:
@@ -85,7 +86,7 @@ def run_cycles(
             done = _bill_chunk(
                 conn, found, as_of=as_of, now=now, zone=zone, actor=actor
             )
-            db.note_progress(
+            runs_db.note_progress(
                 conn,
                 run_id,
                 billed=done.billed,
@@ -100,7 +101,7 @@ def run_cycles(
         result.parked += done.parked
         if progress is not None:
             progress(len(found))
-    db.finish_run(conn, run_id, now)
+    runs_db.finish_run(conn, run_id, now)
     return result
 
 
@@ -114,7 +115,7 @@ def preview_cycles(
 ) -> RunResult:
     """Return the bills that a run would issue, up to a number; writes nothing."""
     result = RunResult(None)
-    customers = db.find_cycle_customers(
+    customers = cycles_db.find_cycle_customers(
         conn, as_of=as_of, profile_id=profile_id, chunk=_CHUNK
     )
     for found in customers:
@@ -168,7 +169,7 @@ def _bill_chunk(
         conn, customer_ids, as_of=as_of, now=now, zone=zone, by_hand=by_hand
     )
     if parked:
-        db.park_customers(conn, [(p.customer_id, p.reason) for p in parked])
+        runs_db.park_customers(conn, [(p.customer_id, p.reason) for p in parked])
     if drafts:
         issue_bills(conn, drafts, now=now, actor=actor)
         billed = {draft.customer_id for draft in drafts}
@@ -186,10 +187,10 @@ def _draft(
     zone: ZoneInfo,
     by_hand: bool = False,
 ) -> tuple[list[BillDraft], list[Parked]]:
-    packages = db.read_cycle_packages(conn)
-    profiles = db.read_cycle_profiles(conn)
-    rows = db.read_cycle_facts(conn, customer_ids)
-    stretches = db.read_unbilled_stretches(conn, customer_ids)
+    packages = cycles_db.read_cycle_packages(conn)
+    profiles = cycles_db.read_cycle_profiles(conn)
+    rows = cycles_db.read_cycle_facts(conn, customer_ids)
+    stretches = cycles_db.read_unbilled_stretches(conn, customer_ids)
     draft_bills = draft_bills_by_hand if by_hand else draft_cycle_bills
     drafts: list[BillDraft] = []
     parked: list[Parked] = []

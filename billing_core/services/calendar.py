@@ -2,9 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from billing_core.db.billing import has_finished_run, number_bills
+from billing_core.db.bills import number_bills
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.installation import read_zone
+from billing_core.db.runs import has_finished_run
 from billing_core.service_days import day_bounds, service_date
 from billing_core.services.billing_run import run_cycles
 from billing_core.services.service_days import run_service_days

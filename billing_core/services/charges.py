@@ -16,8 +16,8 @@ from billing_core.bills import (
     vat_terms,
 )
 from billing_core.cycles import minute_of, payment_dates
-from billing_core.db import billing as billing_db
 from billing_core.db import customers as customers_db
+from billing_core.db import cycles as cycles_db
 from billing_core.db import ledger as ledger_db
 from billing_core.db.changes import Standing, read_ended_stretches, read_standing
 from billing_core.db.connect import Connection, in_transaction
@@ -203,7 +203,7 @@ def _vat_of_charge(
     facts, day = standing.facts, service_date(now, zone)
     if vat_profile is not None:
         vat_profile_id = find_vat_profile(conn, vat_profile)
-        named = billing_db.read_vat_profiles(conn)[vat_profile_id]
+        named = cycles_db.read_vat_profiles(conn)[vat_profile_id]
         percent = rate_on(named, day)
         vat = None if percent is None else (percent, named.inclusive)
     elif facts.profile is not None:

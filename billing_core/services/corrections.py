@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from billing_core import ledger
 from billing_core.bills import CYCLE, OWED_DAY
-from billing_core.db import billing as billing_db
+from billing_core.db import bills as bills_db
 from billing_core.db import corrections as db
 from billing_core.db import customers as customers_db
 from billing_core.db import ledger as ledger_db
@@ -119,7 +119,7 @@ def void_locked(
     if bill.paid:
         db.insert_allocation(conn, bill.customer_id, bill.bill_id, entry_id, -bill.paid)
     db.void_bill(conn, bill.customer_id, bill.bill_id, reason=reason, now=now)
-    billing_db.add_due(conn, [(bill.customer_id, -bill.open_amount)])
+    bills_db.add_due(conn, [(bill.customer_id, -bill.open_amount)])
 
 
 def credit_locked(
@@ -140,7 +140,7 @@ def credit_locked(
     entry_id = _post_credit(
         conn, bill, parts, "credit_note", key, reason, actor=actor, now=now
     )
-    (number,) = billing_db.take_numbers(conn, "CN", 1)
+    (number,) = bills_db.take_numbers(conn, "CN", 1)
     db.insert_credit_note(
         conn,
         customer_id=customer_id,
@@ -154,9 +154,9 @@ def credit_locked(
     )
     on_bill = min(bill.open_amount, parts.gross)
     if on_bill:
-        row = billing_db.AllocationRow(customer_id, bill_id, entry_id, on_bill)
-        billing_db.pay_bills(conn, [row])
-        billing_db.add_due(conn, [(customer_id, -on_bill)])
+        row = bills_db.AllocationRow(customer_id, bill_id, entry_id, on_bill)
+        bills_db.pay_bills(conn, [row])
+        bills_db.add_due(conn, [(customer_id, -on_bill)])
     return number
 
 
@@ -216,11 +216,9 @@ def take_back_settlements(
             ),
         )
         assert entry_id is not None  # noqa: S101 - it was not reversed, under the lock
-        row = billing_db.AllocationRow(
-            customer_id, paid.bill_id, entry_id, -paid.amount
-        )
-        billing_db.pay_bills(conn, [row])
-        billing_db.add_due(conn, [(customer_id, paid.amount)])
+        row = bills_db.AllocationRow(customer_id, paid.bill_id, entry_id, -paid.amount)
+        bills_db.pay_bills(conn, [row])
+        bills_db.add_due(conn, [(customer_id, paid.amount)])
         posted += paid.amount
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from billing_core.bills import BillDraft
-from billing_core.db import billing as db
+from billing_core.db import bills as bills_db
+from billing_core.db import cycles as cycles_db
 from billing_core.db.connect import Connection
 from billing_core.ledger import INCOME, RECEIVABLE, VAT_PAYABLE
 
@@ -17,8 +18,8 @@ def issue_bills(
     An issued bill is a debt: receivable + gross, income - net, VAT - vat. What the
     wallet holds settles it: settlement.settle_from_wallets. Returns their numbers.
     """
-    ids = db.next_bill_ids(conn, len(drafts))
-    numbers = db.take_numbers(conn, "B", len(drafts))
+    ids = bills_db.next_bill_ids(conn, len(drafts))
+    numbers = bills_db.take_numbers(conn, "B", len(drafts))
     # The last draft of a customer tells up to where he is billed.
     until = {
         draft.customer_id: draft.billed_until
@@ -27,9 +28,9 @@ def issue_bills(
     }
     # Nobody waits for an answer: what follows is made while the server is at work.
     with conn.pipeline():
-        db.add_due(conn, [(draft.customer_id, draft.gross) for draft in drafts])
+        bills_db.add_due(conn, [(draft.customer_id, draft.gross) for draft in drafts])
         if until:
-            db.advance_customers(conn, until.items())
+            cycles_db.advance_customers(conn, until.items())
         _insert(conn, drafts, ids, numbers, now=now, actor=actor)
     return numbers
 
@@ -47,20 +48,20 @@ def _insert(
     for draft, (bill_id, entry_id), number in zip(drafts, ids, numbers, strict=True):
         bills.append(_bill_row(draft, bill_id, number))
         lines += [
-            db.LineRow(draft.customer_id, bill_id, line_no, *line)
+            bills_db.LineRow(draft.customer_id, bill_id, line_no, *line)
             for line_no, line in enumerate(draft.lines, 1)
         ]
         if draft.gross:
             key = f"bill:{draft.kind}:{draft.subject}"
-            entries.append(db.EntryRow(draft.customer_id, entry_id, "bill", key))
+            entries.append(bills_db.EntryRow(draft.customer_id, entry_id, "bill", key))
             postings += _postings(draft, entry_id)
-    db.insert_bills(conn, bills, lines, now)
+    bills_db.insert_bills(conn, bills, lines, now)
     if entries:
-        db.insert_entries(conn, entries, postings, now=now, actor=actor)
+        bills_db.insert_entries(conn, entries, postings, now=now, actor=actor)
 
 
-def _bill_row(draft: BillDraft, bill_id: int, number: str) -> db.BillRow:
-    return db.BillRow(
+def _bill_row(draft: BillDraft, bill_id: int, number: str) -> bills_db.BillRow:
+    return bills_db.BillRow(
         customer_id=draft.customer_id,
         bill_id=bill_id,
         kind=draft.kind,
@@ -79,12 +80,14 @@ def _bill_row(draft: BillDraft, bill_id: int, number: str) -> db.BillRow:
     )
 
 
-def _postings(draft: BillDraft, entry_id: int) -> list[db.PostingRow]:
+def _postings(draft: BillDraft, entry_id: int) -> list[bills_db.PostingRow]:
     customer_id = draft.customer_id
     legs = [
-        db.PostingRow(customer_id, entry_id, 1, RECEIVABLE, draft.gross),
-        db.PostingRow(customer_id, entry_id, 2, INCOME, -draft.net),
+        bills_db.PostingRow(customer_id, entry_id, 1, RECEIVABLE, draft.gross),
+        bills_db.PostingRow(customer_id, entry_id, 2, INCOME, -draft.net),
     ]
     if draft.vat:
-        legs.append(db.PostingRow(customer_id, entry_id, 3, VAT_PAYABLE, -draft.vat))
+        legs.append(
+            bills_db.PostingRow(customer_id, entry_id, 3, VAT_PAYABLE, -draft.vat)
+        )
     return legs

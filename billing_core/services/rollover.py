@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 from billing_core.accounting import AcctSession
 from billing_core.charging import BALANCE_EXHAUSTED, must_disconnect
 from billing_core.db import closing as db
-from billing_core.db.billing import read_holds
 from billing_core.db.connect import Connection
+from billing_core.db.service_days import read_holds
 from billing_core.service_days import day_bounds, day_charge, service_date
 from billing_core.services.closing import change_running
 from billing_core.services.owed_days import OwedDay, owe_days

@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from billing_core.db import billing as db
+from billing_core.db import bills as bills_db
+from billing_core.db import runs as runs_db
+from billing_core.db import service_days as days_db
 from billing_core.db.closing import read_day_prices
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.sessions import Wallet, lock_wallets
@@ -59,9 +61,11 @@ def run_service_days(
     """
     day = service_date(now, zone)
     _, day_end = day_bounds(day, zone)
-    run_id = db.start_run(conn, "service_days", as_of=now, now=now, note=actor)
+    run_id = runs_db.start_run(conn, "service_days", as_of=now, now=now, note=actor)
     result = RunResult(run_id)
-    for found in db.find_day_customers(conn, day=day, day_end=day_end, chunk=chunk):
+    for found in days_db.find_day_customers(
+        conn, day=day, day_end=day_end, chunk=chunk
+    ):
 
         def work(found: list[int] = found) -> int:
             wallets = lock_wallets(conn, found)
@@ -76,7 +80,7 @@ def run_service_days(
                     actor=actor,
                     not_covered=done.not_covered,
                 )
-            db.note_progress(
+            runs_db.note_progress(
                 conn,
                 run_id,
                 billed=len(done.charged),
@@ -89,7 +93,7 @@ def run_service_days(
         result.billed += in_transaction(conn, work)
         if progress is not None:
             progress(len(found))
-    db.finish_run(conn, run_id, now)
+    runs_db.finish_run(conn, run_id, now)
     return result
 
 
@@ -105,7 +109,7 @@ def charge_days(
     statuses: Sequence[str] = ("active",),
 ) -> DayCharges:
     """Charge one day to those of these locked customers who have it to pay and can."""
-    rows = db.read_day_facts(conn, customer_ids, day, statuses, now)
+    rows = days_db.read_day_facts(conn, customer_ids, day, statuses, now)
     prices = read_day_prices(conn, {row.package_id for row in rows})
     due: list[_DayDue] = []
     owed: list[OwedDay] = []
@@ -122,7 +126,7 @@ def charge_days(
             wallets[customer_id].posted -= parts.gross
             due.append(_DayDue(customer_id, package_id, name, price, parts))
         elif row.held_until is not None:
-            hold = db.Hold(row.held_until, row.auto_suspend)
+            hold = days_db.Hold(row.held_until, row.auto_suspend)
             percent = price.vat_percent
             owed.append(OwedDay(customer_id, package_id, name, percent, parts, hold))
         else:
@@ -153,13 +157,13 @@ def _write(
     actor: str,
 ) -> None:
     start, end = day_bounds(day, zone)
-    ids = db.next_bill_ids(conn, len(due))
-    numbers = db.take_numbers(conn, "B", len(due))
+    ids = bills_db.next_bill_ids(conn, len(due))
+    numbers = bills_db.take_numbers(conn, "B", len(due))
     bills, lines, entries, postings = [], [], [], []
     for one, (bill_id, entry_id), number in zip(due, ids, numbers, strict=True):
         customer_id, parts = one.customer_id, one.parts
         bills.append(
-            db.BillRow(
+            bills_db.BillRow(
                 customer_id=customer_id,
                 bill_id=bill_id,
                 kind="service_day",
@@ -179,7 +183,9 @@ def _write(
         )
         lines.append(_line(one, bill_id))
         entries.append(
-            db.EntryRow(customer_id, entry_id, "service_day", f"service_day:{day}")
+            bills_db.EntryRow(
+                customer_id, entry_id, "service_day", f"service_day:{day}"
+            )
         )
         legs = (
             (WALLET, parts.gross),
@@ -187,18 +193,18 @@ def _write(
             (VAT_PAYABLE, -parts.vat),
         )
         postings += [
-            db.PostingRow(customer_id, entry_id, line_no, account, amount)
+            bills_db.PostingRow(customer_id, entry_id, line_no, account, amount)
             for line_no, (account, amount) in enumerate(legs, 1)
             if amount
         ]
     with conn.pipeline():
-        db.insert_entries(conn, entries, postings, now=now, actor=actor)
-        db.insert_bills(conn, bills, lines, now)
-        db.insert_service_days(conn, day, bills, [entry_id for _, entry_id in ids])
+        bills_db.insert_entries(conn, entries, postings, now=now, actor=actor)
+        bills_db.insert_bills(conn, bills, lines, now)
+        days_db.insert_service_days(conn, day, bills, [entry_id for _, entry_id in ids])
 
 
-def _line(one: _DayDue, bill_id: int) -> db.LineRow:
-    return db.LineRow(
+def _line(one: _DayDue, bill_id: int) -> bills_db.LineRow:
+    return bills_db.LineRow(
         customer_id=one.customer_id,
         bill_id=bill_id,
         line_no=1,

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from billing_core.bills import allocate
-from billing_core.db import billing as db
+from billing_core.db import bills as db
 from billing_core.db.connect import Connection
 from billing_core.db.sessions import Wallet
 from billing_core.ledger import RECEIVABLE, WALLET

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from billing_core.db import customers as customers_db
-from billing_core.db.billing import read_dues, read_open_bills
+from billing_core.db.bills import read_dues, read_open_bills
 from billing_core.db.connect import Connection
 from billing_core.db.corrections import read_bill
 from billing_core.db.packages import Package, list_packages

@@ -1,0 +1,98 @@
+"""Daily customers: whose service day is to be charged, and that it was."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from billing_core.db.arrays import array
+from billing_core.db.bills import BillRow
+from billing_core.db.chunks import in_chunks
+from billing_core.db.connect import Connection
+from billing_core.db.queries import load_queries
+
+_QUERIES = load_queries("service_days")
+
+
+class Hold(NamedTuple):
+    """Somebody is not to be suspended before a moment."""
+
+    until: datetime
+    #: By his profile he is suspended then over what he owes.
+    auto_suspend: bool
+
+
+class DayFacts(NamedTuple):
+    """A daily customer under lock whose service day is not charged."""
+
+    customer_id: int
+    package_id: int
+    #: For so many days he must have money to be let in again.
+    days_min: int
+    #: Of an active one whose hold has not ended.
+    held_until: datetime | None
+    auto_suspend: bool
+
+
+def find_day_customers(
+    conn: Connection, *, day: date, day_end: datetime, chunk: int
+) -> Iterator[list[int]]:
+    """Yield daily customers whose service day is to be charged and is not, by id."""
+    return in_chunks(
+        conn,
+        _QUERIES["find_day_customers"],
+        {"day": day, "day_end": day_end},
+        chunk,
+    )
+
+
+def read_day_facts(
+    conn: Connection,
+    customer_ids: Sequence[int],
+    day: date,
+    statuses: Sequence[str],
+    now: datetime,
+) -> list[DayFacts]:
+    """Return what decides the day of locked customers who have it not charged."""
+    rows = conn.execute(
+        _QUERIES["read_day_facts"],
+        {
+            "customer_ids": list(customer_ids),
+            "day": day,
+            "statuses": list(statuses),
+            "now": now,
+        },
+    ).fetchall()
+    return [DayFacts._make(row) for row in rows]
+
+
+def read_holds(
+    conn: Connection, customer_ids: Iterable[int], now: datetime
+) -> dict[int, Hold]:
+    """Return the holds of these customers that have not ended."""
+    rows = conn.execute(
+        _QUERIES["read_holds"], {"customer_ids": list(customer_ids), "now": now}
+    ).fetchall()
+    return {row[0]: Hold(row[1], row[2]) for row in rows}
+
+
+def insert_owed_days(conn: Connection, day: date, customer_ids: Sequence[int]) -> None:
+    """Write the service day for which these customers owe a bill."""
+    conn.execute(
+        _QUERIES["insert_owed_days"], {"day": day, "customer_ids": list(customer_ids)}
+    )
+
+
+def insert_service_days(
+    conn: Connection, day: date, bills: Sequence[BillRow], entry_ids: Sequence[int]
+) -> None:
+    """Write the service days that these bills are for."""
+    conn.execute(
+        _QUERIES["insert_service_days"],
+        {
+            "day": day,
+            "customer_id": array(b.customer_id for b in bills),
+            "amount": array(b.gross for b in bills),
+            "bill_id": array(b.bill_id for b in bills),
+            "entry_id": array(entry_ids),
+        },
+    )
