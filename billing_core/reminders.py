@@ -39,6 +39,8 @@ class Event(StrEnum):
     BALANCE_LOW = "balance_low"
     PACKAGE_EXPIRING = "package_expiring"
     DATA_80 = "data_80"
+    #: Not a reminder: a code that he asked for.
+    LOGIN_CODE = "login_code"
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,4 +149,6 @@ def _example(now: datetime) -> dict[str, object]:
         "package": "Home 10M",
         "valid_until": now + timedelta(days=2),
         "percent": 80,
+        "code": "482915",
+        "minutes": 5,
     }

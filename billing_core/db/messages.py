@@ -251,6 +251,12 @@ def insert_messages(
     return conn.execute(_QUERIES["insert_messages"], {**columns, "now": now}).rowcount
 
 
+def insert_code_message(conn: Connection, message: NewMessage, now: datetime) -> None:
+    """Write a message with a code, to be sent before all others."""
+    values = {**message._asdict(), "now": now}
+    conn.execute(_QUERIES["insert_code_message"], values)
+
+
 def claim_messages(
     conn: Connection,
     channel: str,

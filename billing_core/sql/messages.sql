@@ -123,6 +123,13 @@ SELECT customer_id, event, subject, channel, recipient, language, title, body, %
        AS m (customer_id, event, subject, channel, recipient, language, title, body)
 ON CONFLICT ON CONSTRAINT message_told_once DO NOTHING
 
+-- insert_code_message --
+-- A code that somebody waits for now: due since yesterday, so before all that is due.
+INSERT INTO message (customer_id, event, subject, channel, recipient, language, title, body, created_at,
+                     next_attempt_at)
+VALUES (%(customer_id)s, %(event)s, %(subject)s, %(channel)s, %(recipient)s, %(language)s, %(title)s, %(body)s,
+        %(now)s, %(now)s - interval '1 day')
+
 -- claim_messages --
 -- Take what is due by one way, for longer than sending may take: a sender that dies in
 -- between leaves it to be due again. What has lost its point is not sent.
@@ -133,6 +140,7 @@ WITH due AS (
                               AND (b.status = 'void' OR (b.status = 'paid' AND m.event <> 'bill_issued')))
                 WHEN m.event = 'suspended' THEN c.status = 'active'
                 WHEN m.event = 'restored' THEN c.status <> 'active'
+                WHEN m.event = 'login_code' THEN m.created_at < %(now)s - interval '5 minutes'
                 ELSE false END AS is_moot
       FROM message m JOIN customer c ON c.customer_id = m.customer_id
      WHERE m.state IN ('pending', 'sending') AND m.next_attempt_at <= %(now)s AND m.channel = %(channel)s
@@ -140,6 +148,8 @@ WITH due AS (
 ), claimed AS (
     UPDATE message m
        SET state = CASE WHEN due.is_moot THEN 'cancelled' ELSE 'sending' END,
+           title = CASE WHEN due.is_moot AND m.event = 'login_code' THEN '' ELSE m.title END,
+           body = CASE WHEN due.is_moot AND m.event = 'login_code' THEN '' ELSE m.body END,
            attempts = m.attempts + CASE WHEN due.is_moot THEN 0 ELSE 1 END,
            next_attempt_at = %(now)s + make_interval(secs => %(lease_seconds)s)
       FROM due
@@ -151,14 +161,19 @@ SELECT customer_id, message_id, recipient, title, body, attempts FROM claimed WH
 -- finish_message --
 -- What became of it; 'pending' with a later moment when it is tried again. A sender whose
 -- lease ran out meanwhile has a say only if it did send.
+-- Of a code nothing is kept once it went: whoever reads messages could log in with it.
 UPDATE message SET state = %(state)s, error = %(error)s, next_attempt_at = %(next_attempt_at)s,
+       title = CASE WHEN event = 'login_code' AND %(state)s <> 'pending' THEN '' ELSE title END,
+       body = CASE WHEN event = 'login_code' AND %(state)s <> 'pending' THEN '' ELSE body END,
        sent_at = CASE WHEN %(state)s = 'sent' THEN %(now)s::timestamptz END
  WHERE customer_id = %(customer_id)s AND message_id = %(message_id)s AND state = 'sending'
    AND (attempts = %(attempts)s OR %(state)s = 'sent')
 
 -- list_messages --
 -- The newest messages, of one customer or of all, and what became of them.
-SELECT m.message_id, c.username, m.event, m.subject, m.channel, m.recipient, m.language, m.title, m.body,
+SELECT m.message_id, c.username, m.event, m.subject, m.channel, m.recipient, m.language,
+       CASE WHEN m.event = 'login_code' THEN '' ELSE m.title END AS title,
+       CASE WHEN m.event = 'login_code' THEN '' ELSE m.body END AS body,
        m.created_at, m.state, m.attempts, m.next_attempt_at, m.sent_at, m.error
   FROM message m JOIN customer c ON c.customer_id = m.customer_id
  WHERE %(username)s::text IS NULL OR c.username = %(username)s

@@ -120,5 +120,7 @@ CREATE INDEX bill_by_due ON bill USING brin (due_at) WITH (autosummarize = on);
 
 -- Logins of the last hours.
 CREATE INDEX acct_session_by_start ON acct_session USING brin (started_at) WITH (autosummarize = on);
+-- Whose line a redirected browser comes from: suspended ones only, so it stays small.
+CREATE INDEX acct_session_restricted ON acct_session (framed_ip) WHERE ended_at IS NULL AND is_restricted;
 -- What is owed in all.
 CREATE INDEX wallet_owing ON wallet (due) WHERE due > 0;
