@@ -56,7 +56,7 @@ CREATE TABLE payment_attempt (
     decided_at timestamptz,
     -- More money came for that attempt, which was paid before: a row of its own, so
     -- that a person decides on it as on any other.
-    again_of_attempt_id bigint REFERENCES payment_attempt (attempt_id),
+    again_of_attempt_id bigint CONSTRAINT payment_attempt_again_of_exists REFERENCES payment_attempt (attempt_id),
     CONSTRAINT payment_attempt_customer_exists FOREIGN KEY (customer_id) REFERENCES customer (customer_id),
     CONSTRAINT payment_attempt_reference_unique UNIQUE (reference),
     CONSTRAINT payment_attempt_gateway_known CHECK (gateway IN ('bkash', 'nagad', 'sslcommerz', 'transfer')),
@@ -85,7 +85,7 @@ CREATE UNIQUE INDEX payment_attempt_one_transfer ON payment_attempt (customer_id
 -- What happened to an attempt, in order; for the person who decides, and for ever.
 CREATE TABLE payment_attempt_event (
     event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    attempt_id bigint NOT NULL REFERENCES payment_attempt (attempt_id),
+    attempt_id bigint NOT NULL CONSTRAINT payment_attempt_event_attempt_exists REFERENCES payment_attempt (attempt_id),
     at timestamptz NOT NULL,
     actor text NOT NULL,
     -- created, checkout, hint, asked, confirmed, review, paid, failed, expired, approved,
@@ -104,7 +104,7 @@ CREATE TABLE gateway_transaction (
     gateway text NOT NULL,
     kind text NOT NULL,
     transaction_id text NOT NULL,
-    attempt_id bigint NOT NULL REFERENCES payment_attempt (attempt_id),
+    attempt_id bigint NOT NULL CONSTRAINT gateway_transaction_attempt_exists REFERENCES payment_attempt (attempt_id),
     -- prevents crediting the same money twice, whatever it is replayed on
     PRIMARY KEY (gateway, kind, transaction_id),
     CONSTRAINT gateway_transaction_named CHECK (transaction_id <> '')
@@ -113,7 +113,7 @@ CREATE INDEX gateway_transaction_of_attempt ON gateway_transaction (attempt_id);
 CREATE INDEX gateway_transaction_as_announced ON gateway_transaction (upper(transaction_id));
 
 ALTER TABLE payment
-    ADD COLUMN attempt_id bigint REFERENCES payment_attempt (attempt_id),
+    ADD COLUMN attempt_id bigint CONSTRAINT payment_attempt_exists REFERENCES payment_attempt (attempt_id),
     ADD COLUMN discount numeric(16, 2) NOT NULL DEFAULT 0,
     ADD COLUMN fee numeric(16, 2) NOT NULL DEFAULT 0,
     DROP CONSTRAINT payment_method_known,
@@ -122,20 +122,21 @@ ALTER TABLE payment
     ADD CONSTRAINT payment_discount_not_negative CHECK (discount >= 0),
     ADD CONSTRAINT payment_fee_within_amount CHECK (fee >= 0 AND fee <= amount),
     -- prevents crediting one attempt twice, whoever confirms it at the same moment
-    ADD CONSTRAINT payment_attempt_paid_once UNIQUE (attempt_id);
+    ADD CONSTRAINT payment_attempt_paid_once UNIQUE (customer_id, attempt_id);
 -- Its number is what the customer's receipt says: R and this id.
-CREATE UNIQUE INDEX payment_by_id ON payment (payment_id);
+CREATE INDEX payment_by_id ON payment (payment_id);
+CREATE INDEX payment_of_attempt ON payment (attempt_id) WHERE attempt_id IS NOT NULL;
 CREATE INDEX payment_by_time ON payment (received_at, payment_id);
 
 -- Money given back.
 CREATE TABLE refund (
-    refund_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     customer_id bigint NOT NULL,
+    refund_id bigint GENERATED ALWAYS AS IDENTITY,
     payment_id bigint NOT NULL,
     amount numeric(16, 2) NOT NULL,
     reason text NOT NULL,
     -- Ours, told to the gateway (SSLCommerz refund_trans_id, Nagad referenceNo).
-    reference text NOT NULL UNIQUE,
+    reference text NOT NULL,
     -- by the gateway, or by hand (cash, bank) and only recorded here
     by_gateway boolean NOT NULL,
     state text NOT NULL,
@@ -150,12 +151,17 @@ CREATE TABLE refund (
     next_ask_at timestamptz,
     -- What took the money out of the wallet; its reversal when the gateway refused.
     entry_id bigint NOT NULL,
+    PRIMARY KEY (customer_id, refund_id),
+    CONSTRAINT refund_reference_unique UNIQUE (customer_id, reference),
     CONSTRAINT refund_payment_exists FOREIGN KEY (customer_id, payment_id) REFERENCES payment (customer_id, payment_id),
     CONSTRAINT refund_amount_positive CHECK (amount > 0),
     CONSTRAINT refund_has_a_reason CHECK (reason <> ''),
     CONSTRAINT refund_state_known CHECK (state IN ('requested', 'unknown', 'done', 'refused')),
-    CONSTRAINT refund_gateway_id_unique UNIQUE (gateway_refund_id)
+    -- prevents taking a gateway's answer about one refund for another's
+    CONSTRAINT refund_gateway_id_unique UNIQUE (customer_id, gateway_refund_id)
 );
+CREATE INDEX refund_by_id ON refund (refund_id);
+CREATE INDEX refund_by_reference ON refund (reference);
 CREATE INDEX refund_of_payment ON refund (customer_id, payment_id);
 -- prevents sending a second refund of a payment while nobody knows of the first: a gateway
 -- that keeps no id of ours could not tell them apart
@@ -174,7 +180,7 @@ CREATE TABLE gateway_token (
 -- A link that opens one payment and no session; the token that signs it is not here.
 CREATE TABLE payment_link (
     link_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    customer_id bigint NOT NULL REFERENCES customer (customer_id),
+    customer_id bigint NOT NULL CONSTRAINT payment_link_customer_exists REFERENCES customer (customer_id),
     amount numeric(16, 2),
     bill_id bigint,
     created_at timestamptz NOT NULL,
@@ -182,7 +188,7 @@ CREATE TABLE payment_link (
     expires_at timestamptz NOT NULL,
     withdrawn_at timestamptz,
     -- The attempt that it opened, when that is paid the link is spent.
-    attempt_id bigint REFERENCES payment_attempt (attempt_id),
+    attempt_id bigint CONSTRAINT payment_link_attempt_exists REFERENCES payment_attempt (attempt_id),
     CONSTRAINT payment_link_amount_positive CHECK (amount > 0)
 );
 CREATE INDEX payment_link_of_customer ON payment_link (customer_id, link_id);
