@@ -6,7 +6,7 @@ from decimal import Decimal
 from billing_core.bills import DAILY
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection
-from billing_core.db.customers import read_customer
+from billing_core.db.customers import log_customer_event, read_customer
 from billing_core.db.installation import read_zone
 from billing_core.db.packages import Package, list_packages
 from billing_core.db.payments import Attempt
@@ -50,13 +50,17 @@ def fulfil(
     try:
         _give_package(conn, attempt, now=now, actor=actor)
     except BillingError as error:
+        what, note = "not fulfilled", f"The money stays in the wallet: {error}"
         db.log_event(
+            conn, attempt.attempt_id, at=now, actor=actor, what=what, note=note
+        )
+        log_customer_event(
             conn,
-            attempt.attempt_id,
+            attempt.customer_id,
             at=now,
             actor=actor,
-            what="not fulfilled",
-            note=f"The money stays in the wallet: {error}",
+            what=what,
+            note=f"{attempt.reference}: {note}",
         )
 
 

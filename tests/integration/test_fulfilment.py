@@ -243,6 +243,11 @@ def test_a_package_that_costs_more_by_now_leaves_the_money_in_the_wallet(
     assert why == (
         f"The money stays in the wallet: {package} costs 12.00 now, not 10.00."
     )
+    # Who asks why it is not on finds it in the customer's log, too.
+    assert rows(conn, "SELECT what, note FROM customer_event")[-1] == (
+        "not fulfilled",
+        f"{started.reference}: {why}",
+    )
 
 
 def test_a_package_that_costs_less_by_now_leaves_the_rest_in_the_wallet(

@@ -401,3 +401,39 @@ def test_the_audit_finds_what_a_refund_may_not_be(
         conn.execute(damage.encode())
         found = conn.execute(load_queries("audit")[check], {"limit": 9}).fetchall()
     assert len(found) == 1
+
+
+def test_who_is_killed_before_the_gateway_heard_of_it_has_sent_nothing(
+    conn: Connection, shop: Shop, database_url: str
+) -> None:
+    """Between the commit and the call: nobody sends it later, a person settles it."""
+    customer_id = a_payer(conn)
+    payment_id = paid(conn, shop, customer_id, "500")
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_arguments: object, **_named: object) -> None:
+        raise Killed
+
+    dying = type("Dying", (), {"name": "bkash", "refund": die})()
+    with pytest.raises(Killed):
+        give_back(conn, payment_id, by=dying)
+    (refund,) = db.list_refunds(conn, open_only=True, limit=9)
+    assert (refund.state, posted(conn, customer_id)) == ("requested", D(0))
+    asked = reconcile_refunds(
+        lambda: closing(connect(database_url, application="tests")),
+        {"bkash": shop.gateway},
+        now=NOON + timedelta(minutes=5),
+    )
+    assert (asked, sent(shop)) == (1, 0)
+    assert "lists no such refund" in db.read_refund(conn, refund.refund_id).outcome
+    decide_refund(
+        conn,
+        refund.reference,
+        was_given=False,
+        note="bKash lists none",
+        operator="omar",
+        now=NOON,
+    )
+    assert posted(conn, customer_id) == D(500)
