@@ -120,8 +120,8 @@ def index() -> Page:
     )
 
 
-@pages.get("/export.<any(csv, xlsx):kind>")
-def export(kind: str) -> Page:
+@pages.get("/export.<any(csv, xlsx):suffix>")
+def export(suffix: str) -> Page:
     """Hand out every customer of the filter."""
     form = _filter_form()
     if not form.validate():
@@ -130,7 +130,7 @@ def export(kind: str) -> Page:
         ), 400
     at = desk()
     rows = db.stream_customers(at.conn, _wanted(form), current_operator().scope)
-    make = exports.csv_of if kind == "csv" else exports.xlsx_of
+    make = exports.csv_of if suffix == "csv" else exports.xlsx_of
     name = f"customers-{at.now.astimezone(at.settings.zone):%Y-%m-%d}"
     return make(name, _COLUMNS, rows)
 

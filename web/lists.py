@@ -59,7 +59,7 @@ def there(endpoint: str, **values: object) -> str:
         for name, given in request.args.lists()
         if name not in _OF_PAGING and any(given)
     }
-    return url_for(endpoint, **filter_, **values)  # type: ignore[arg-type]
+    return url_for(endpoint, **{**filter_, **values})  # type: ignore[arg-type]
 
 
 def is_filtered() -> bool:
