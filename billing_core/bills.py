@@ -5,168 +5,54 @@ minutes' share of it where the customer had service for a part only. What cannot
 billed is parked with a reason, so that a run goes on with the others.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from billing_core.billing_terms import (
+    ACTIVE,
+    BY_MINUTE,
+    CYCLE,
+    FREE,
+    MONTHLY,
+    NO_PROFILE,
+    NO_VAT_RATE,
+    OFF_BOUNDARY,
+    PROFILE_CONTRADICTS_PACKAGE,
+    STRETCH_STILL_OPEN,
+    SUSPENDED,
+    TOO_MANY_BILLS,
+    ZERO_PRICE,
+    BillDraft,
+    BillLineDraft,
+    CustomerFacts,
+    CyclePackage,
+    CycleProfile,
+    Parked,
+)
 from billing_core.cycles import (
     MANUAL,
     BillingPeriod,
     PeriodTerms,
-    Schedule,
     boundary_day,
-    check_schedule,
     minute_of,
     payment_dates,
     period_terms,
     period_text,
     terms_of,
 )
-from billing_core.errors import BillingError
 from billing_core.money import ZERO, round_money, split_vat
 from billing_core.proration import Stretch, minutes_between, outside, part_price
 from billing_core.service_days import service_date
-from billing_core.vat import VatProfile, rate_on
+from billing_core.vat import rate_on
 
 BILLS_MAX = 12
 
-# Why the billing run leaves a customer to a person.
-NO_PROFILE = "NO_PROFILE"
-PROFILE_CONTRADICTS_PACKAGE = "PROFILE_CONTRADICTS_PACKAGE"
-ZERO_PRICE = "ZERO_PRICE"
-OFF_BOUNDARY = "OFF_BOUNDARY"
-TOO_MANY_BILLS = "TOO_MANY_BILLS"
-NO_VAT_RATE = "NO_VAT_RATE"
-STRETCH_STILL_OPEN = "STRETCH_STILL_OPEN"
-
-PARKED_REASONS = {
-    NO_PROFILE: "the package is monthly, but there is no billing profile",
-    PROFILE_CONTRADICTS_PACKAGE: "the profile's type is not the package's billing",
-    ZERO_PRICE: "a cycle would cost nothing; a free customer needs a free profile",
-    OFF_BOUNDARY: "what is billed does not end where a cycle of the profile begins",
-    TOO_MANY_BILLS: "more bills are due than a run may issue to one customer",
-    NO_VAT_RATE: "the VAT profile has no rate on the period's first day",
-    STRETCH_STILL_OPEN: "a stretch that is not billed never ended, yet service goes on",
-}
-
-DAILY, MONTHLY, FREE = "daily", "monthly", "free"
-ACTIVE, SUSPENDED = "active", "suspended"
-BY_MINUTE, NO_PRORATION = "by_minute", "none"
-
-CYCLE = "cycle"
-#: A day of a daily customer who is not to be suspended and could not pay it.
-OWED_DAY = "owed_day"
 _WHOLE = Decimal(1)
 _SHARE = Decimal("0.000001")
-
-
-class ProfileError(BillingError):
-    """A billing profile contradicts itself."""
-
-
-class AllocationError(BillingError):
-    """Money cannot be allocated like this."""
-
-
-@dataclass(frozen=True, slots=True)
-class CyclePackage:
-    """What cycle billing must know of a package."""
-
-    package_id: int
-    name: str
-    billing: str
-    price: Decimal
-    vat_percent: Decimal = ZERO
-    vat_inclusive: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class CycleProfile:
-    """What cycle billing must know of a billing profile."""
-
-    profile_id: int
-    name: str
-    billing_type: str
-    schedule: Schedule
-    auto_bill: bool = True
-    bill_while_suspended: bool = False
-    proration: str = BY_MINUTE
-    #: Stands over the package's own VAT.
-    vat: VatProfile | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what contradicts itself."""
-        check_schedule(self.schedule)
-        if self.proration not in (BY_MINUTE, NO_PRORATION):
-            raise ProfileError(f"Profile {self.name}: proration {self.proration!r}?")
-
-
-class CustomerFacts(NamedTuple):
-    """What decides a customer's cycle bills."""
-
-    customer_id: int
-    status: str
-    is_paused: bool
-    package: CyclePackage
-    profile: CycleProfile | None
-    special_price: Decimal | None
-    discount_percent: Decimal
-    activated_at: datetime
-    #: The end of the last billed period; None = none billed yet.
-    billed_until: datetime | None
-    #: What no cycle bill covers: suspended or paused time, parts billed by a change.
-    left_out: Sequence[Stretch] = ()
-
-
-class BillLineDraft(NamedTuple):
-    """A line of a bill to be."""
-
-    description: str
-    quantity: Decimal
-    unit: str
-    net: Decimal
-    vat_percent: Decimal
-    vat: Decimal
-    gross: Decimal
-
-
-class BillDraft(NamedTuple):
-    """A bill to be; billed_until is what its customer is billed to with it."""
-
-    customer_id: int
-    kind: str
-    subject: str
-    period_start: datetime
-    period_end: datetime
-    net: Decimal
-    vat: Decimal
-    gross: Decimal
-    due_at: datetime
-    suspend_at: datetime | None
-    package_id: int
-    profile_id: int | None
-    #: None = it says nothing of that.
-    billed_until: datetime | None
-    lines: tuple[BillLineDraft, ...]
-
-
-class Parked(NamedTuple):
-    """A customer that a person must look at, and why."""
-
-    customer_id: int
-    reason: str
-
-
-class OpenBill(NamedTuple):
-    """A bill that is not paid in full."""
-
-    bill_id: int
-    due_at: datetime | None
-    open_amount: Decimal
 
 
 def draft_cycle_bills(
@@ -277,26 +163,6 @@ def charge_line(
         split.vat,
         split.gross,
     )
-
-
-def allocate(
-    amount: Decimal, open_bills: Iterable[OpenBill]
-) -> list[tuple[int, Decimal]]:
-    """Spread an amount over open bills, oldest due first; what is over is not used.
-
-    A bill without a due date was due when it was issued, before any that may wait.
-    """
-    if amount < 0:
-        raise AllocationError(f"{amount} cannot pay bills.")
-    allocated = []
-    for bill in sorted(open_bills, key=_due_first):
-        if bill.open_amount <= 0:
-            raise AllocationError(f"Bill {bill.bill_id} has nothing open.")
-        part = min(amount, bill.open_amount)
-        if part:
-            allocated.append((bill.bill_id, part))
-        amount -= part
-    return allocated
 
 
 def _draft_monthly(
@@ -433,8 +299,3 @@ def _end_of_stretch(moment: datetime, left_out: Sequence[Stretch]) -> datetime:
         if stretch.end is not None and stretch.start <= moment < stretch.end:
             moment = stretch.end
     return moment
-
-
-def _due_first(bill: OpenBill) -> tuple[bool, float, int]:
-    due_at = bill.due_at
-    return due_at is not None, due_at.timestamp() if due_at else 0.0, bill.bill_id

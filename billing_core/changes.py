@@ -12,8 +12,7 @@ from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from billing_core.bills import (
-    BILLS_MAX,
+from billing_core.billing_terms import (
     BY_MINUTE,
     DAILY,
     FREE,
@@ -22,10 +21,8 @@ from billing_core.bills import (
     CustomerFacts,
     CyclePackage,
     CycleProfile,
-    charge_line,
-    cycle_price,
-    vat_terms,
 )
+from billing_core.bills import BILLS_MAX, charge_line, cycle_price, vat_terms
 from billing_core.cycles import (
     boundary_after,
     boundary_day,

@@ -1,6 +1,6 @@
 """Which customers may be billed how: kind, package and billing profile; pure."""
 
-from billing_core.bills import DAILY, FREE, MONTHLY
+from billing_core.billing_terms import DAILY, FREE, MONTHLY
 from billing_core.errors import BillingError
 
 PPPOE, HOTSPOT, STATIC, OTHER = "pppoe", "hotspot", "static", "other"

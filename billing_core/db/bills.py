@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing_core.bills import OpenBill
+from billing_core.allocation import OpenBill
 from billing_core.db.arrays import array, columns
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from billing_core.bills import CustomerFacts, CyclePackage, CycleProfile
+from billing_core.billing_terms import CustomerFacts, CyclePackage, CycleProfile
 from billing_core.changes import BilledPart
 from billing_core.db.arrays import array
 from billing_core.db.connect import Connection

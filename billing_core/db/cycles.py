@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing_core.bills import CyclePackage, CycleProfile
+from billing_core.billing_terms import CyclePackage, CycleProfile
 from billing_core.cycles import Schedule
 from billing_core.db.arrays import array
 from billing_core.db.chunks import in_chunks

@@ -6,7 +6,7 @@ from decimal import Decimal
 from psycopg import errors
 from psycopg.rows import class_row
 
-from billing_core.bills import DAILY
+from billing_core.billing_terms import DAILY
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
 from billing_core.errors import BillingError

@@ -5,14 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from billing_core.bills import (
-    BillDraft,
-    CustomerFacts,
-    Parked,
-    draft_bills_by_hand,
-    draft_cycle_bills,
-    not_due_before,
-)
+from billing_core.billing_terms import BillDraft, CustomerFacts, Parked
+from billing_core.bills import draft_bills_by_hand, draft_cycle_bills, not_due_before
 from billing_core.cycles import local_midnight, payment_dates
 from billing_core.db import cycles as cycles_db
 from billing_core.db import runs as runs_db

@@ -6,35 +6,32 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from billing_core.bills import (
-    DAILY,
+from billing_core.billing_terms import (
     FREE,
     MONTHLY,
-    OWED_DAY,
     CyclePackage,
     CycleProfile,
 )
 from billing_core.changes import (
     ChangeError,
     ChangeQuote,
-    quote_package_change,
-    quote_profile_change,
 )
-from billing_core.cycles import minute_of
 from billing_core.db import changes as db
 from billing_core.db import corrections as corrections_db
-from billing_core.db import customers as customers_db
 from billing_core.db.changes import Standing
 from billing_core.db.connect import Connection
-from billing_core.db.packages import UnknownPackageError
 from billing_core.db.profiles import UnknownProfileError
-from billing_core.kinds import BY_PACKAGE, check_terms
 from billing_core.money import ZERO, VatSplit
 from billing_core.services.arrival import money_came
+from billing_core.services.change_quotes import (
+    check_billing_stays,
+    check_fits,
+    package_named,
+    quote_package,
+    quote_profile,
+)
 from billing_core.services.charges import issue_charge
 from billing_core.services.corrections import (
-    DEBTS,
-    OTHER_CHARGE,
     PACKAGE_CHANGE,
     PROFILE_CHANGE,
     credit_locked,
@@ -92,13 +89,13 @@ def change_package(
     """
 
     def plan(standing: Standing) -> _Plan:
-        package = _package(standing, package_name)
+        package = package_named(standing, package_name)
         profile = standing.facts.profile
-        _check_billing_stays(standing, package)
-        _check(standing, package, profile)
+        check_billing_stays(standing, package)
+        check_fits(standing, package, profile)
         if special_price is not None:
             check_special_price(package.name, package.billing, special_price)
-        quote = _quote_package(
+        quote = quote_package(
             conn, standing, package, special_price, now=now, zone=zone
         )
         return _Plan(PACKAGE_CHANGE, package, profile, special_price, quote)
@@ -131,11 +128,13 @@ def change_profile(
         profile = standing.profiles.get(profile_name)
         if profile is None:
             raise UnknownProfileError("billing", profile_name)
-        package = _package(standing, package_name) if package_name else facts.package
+        package = (
+            package_named(standing, package_name) if package_name else facts.package
+        )
         if (profile, package) == (facts.profile, facts.package):
             raise ChangeError(f"The billing profile is {profile_name} already.")
-        _check(standing, package, profile)
-        quote = _quote_profile(conn, standing, profile, package, now=now, zone=zone)
+        check_fits(standing, package, profile)
+        quote = quote_profile(conn, standing, profile, package, now=now, zone=zone)
         keeps_price = package == facts.package and package.billing == MONTHLY
         return _Plan(
             PROFILE_CHANGE,
@@ -222,78 +221,6 @@ def _change(
     return with_customer(conn, username, work)
 
 
-def _quote_package(
-    conn: Connection,
-    standing: Standing,
-    package: CyclePackage,
-    special_price: Decimal | None,
-    *,
-    now: datetime,
-    zone: ZoneInfo,
-) -> ChangeQuote:
-    facts = standing.facts
-    old = facts.package
-    if (package, special_price) == (old, facts.special_price):
-        raise ChangeError(f"The package is {package.name} already.")
-    if BY_PACKAGE in (old.billing, package.billing) and customers_db.read_subscription(
-        conn, facts.customer_id
-    ):
-        raise ChangeError(
-            f"What was bought of {old.name} is not used up: sell the next package with"
-            f" khata customer buy {standing.username}."
-        )
-    if old.billing != MONTHLY or _bills_nothing(standing):
-        return _nothing(now, facts.billed_until)
-    billed = db.read_billed_parts(conn, facts.customer_id, _SERVICE, now)
-    return quote_package_change(facts, package, special_price, billed, now, zone)
-
-
-def _quote_profile(
-    conn: Connection,
-    standing: Standing,
-    profile: CycleProfile,
-    package: CyclePackage,
-    *,
-    now: datetime,
-    zone: ZoneInfo,
-) -> ChangeQuote:
-    facts = standing.facts
-    was_never_billed = facts.profile is None and facts.billed_until is None
-    if was_never_billed and MONTHLY == facts.package.billing == profile.billing_type:
-        # His first profile: the next run bills from his first day on.
-        return _nothing(now, None)
-    kinds = _DAYS if facts.package.billing == DAILY else _SERVICE
-    billed = db.read_billed_parts(conn, facts.customer_id, kinds, now)
-    quote = quote_profile_change(facts, profile, package, billed, now, zone)
-    if profile.billing_type != FREE:
-        return quote
-    open_ids = set(corrections_db.list_open_bill_ids(conn, facts.customer_id))
-    return quote._replace(
-        credits=tuple(c for c in quote.credits if c.bill_id not in open_ids),
-        charges=(),
-        periods=(),
-    )
-
-
-#: Bills for the service of a monthly customer.
-_SERVICE = sorted(DEBTS - {OTHER_CHARGE, OWED_DAY})
-#: Bills for the service of a daily one.
-_DAYS = ["service_day", OWED_DAY]
-
-
-def _bills_nothing(standing: Standing) -> bool:
-    """Tell whether a monthly package is not billed, or was not yet, by any profile."""
-    profile = standing.facts.profile
-    if profile is None:
-        return standing.facts.billed_until is None
-    return profile.billing_type == FREE
-
-
-def _nothing(now: datetime, billed_until: datetime | None) -> ChangeQuote:
-    now = minute_of(now)
-    return ChangeQuote((), (), (), now, now, billed_until)
-
-
 def _bill(
     conn: Connection,
     standing: Standing,
@@ -332,35 +259,6 @@ def _bill(
         )
         numbers.append(number)
     return numbers
-
-
-def _package(standing: Standing, name: str) -> CyclePackage:
-    package = standing.packages.get(name)
-    if package is None:
-        raise UnknownPackageError(name)
-    return package
-
-
-def _check(
-    standing: Standing, package: CyclePackage, profile: CycleProfile | None
-) -> None:
-    check_terms(
-        standing.kind,
-        package.name,
-        package.billing,
-        profile.name if profile else None,
-        profile.billing_type if profile else None,
-    )
-
-
-def _check_billing_stays(standing: Standing, package: CyclePackage) -> None:
-    old = standing.facts.package
-    if MONTHLY in (old.billing, package.billing) and old.billing != package.billing:
-        raise ChangeError(
-            f"Package {package.name} is {package.billing} and {old.name} is"
-            f" {old.billing}: change how he is billed, with khata customer profile"
-            f" {standing.username} PROFILE --package {package.name}."
-        )
 
 
 def _forgiven(conn: Connection, customer_id: int) -> list[tuple[str, Decimal]]:

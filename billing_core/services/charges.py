@@ -4,17 +4,15 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from billing_core.bills import (
+from billing_core.billing_terms import (
     ACTIVE,
     CYCLE,
     PARKED_REASONS,
     BillDraft,
     BillLineDraft,
     Parked,
-    draft_bills_by_hand,
-    not_due_before,
-    vat_terms,
 )
+from billing_core.bills import draft_bills_by_hand, not_due_before, vat_terms
 from billing_core.cycles import minute_of, payment_dates
 from billing_core.db import customers as customers_db
 from billing_core.db import cycles as cycles_db

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from billing_core import ledger
-from billing_core.bills import CYCLE, OWED_DAY
+from billing_core.billing_terms import CYCLE, OWED_DAY
 from billing_core.db import bills as bills_db
 from billing_core.db import corrections as db
 from billing_core.db import customers as customers_db

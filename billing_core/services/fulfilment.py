@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from billing_core.bills import DAILY
+from billing_core.billing_terms import DAILY
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection
 from billing_core.db.customers import log_customer_event, read_customer

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from billing_core.bills import BillDraft
+from billing_core.billing_terms import BillDraft
 from billing_core.db import bills as bills_db
 from billing_core.db import cycles as cycles_db
 from billing_core.db.connect import Connection

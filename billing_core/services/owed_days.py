@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from billing_core.bills import OWED_DAY, BillDraft, BillLineDraft
+from billing_core.billing_terms import OWED_DAY, BillDraft, BillLineDraft
 from billing_core.db import service_days as db
 from billing_core.db.connect import Connection
 from billing_core.db.sessions import Wallet

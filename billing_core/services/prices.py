@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
-from billing_core.bills import MONTHLY
+from billing_core.billing_terms import MONTHLY
 from billing_core.changes import ChangeError
 from billing_core.db import changes as db
 from billing_core.db import customers as customers_db

@@ -12,7 +12,7 @@ from billing_core.db.customers import Subscription
 from billing_core.db.packages import Package, PackageError, find_package
 from billing_core.db.sessions import lock_wallets
 from billing_core.errors import BillingError
-from billing_core.money import split_vat
+from billing_core.money import VatSplit, split_vat
 from billing_core.services.extension import extend_running
 
 
@@ -42,6 +42,16 @@ class Purchase:
     subscription_id: int
     bill_id: int
     gross: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class _Sale:
+    customer_id: int
+    package: Package
+    parts: VatSplit
+    #: Names the purchase.
+    key: str
+    at: datetime
 
 
 def buy_package(
@@ -82,36 +92,11 @@ def buy_package(
         current = customers_db.read_subscription(conn, customer_id)
         if current is not None and _waits_for(current, package):
             raise NotUsedYetError(username, package.name)
+        sale = _Sale(customer_id, package, parts, key, now)
         if parts.gross:
-            db.post(
-                conn,
-                ledger.LedgerEntry(
-                    customer_id,
-                    "package_purchase",
-                    now,
-                    f"purchase:{key}",
-                    actor,
-                    ledger.sale(parts),
-                    package.name,
-                ),
-            )
+            _post(conn, sale, actor)
         subscription_id, period = _subscribe(conn, customer_id, current, package, now)
-        bill_id = db.issue_bill(
-            conn,
-            db.NewBill(
-                customer_id=customer_id,
-                kind="package",
-                subject=key,
-                period_start=period[0],
-                period_end=period[1],
-                issued_at=now,
-                description=package.name,
-                quantity=Decimal(1),
-                unit="package",
-                vat_percent=package.vat_percent,
-                parts=parts,
-            ),
-        )
+        bill_id = _bill(conn, sale, period)
         customers_db.log_customer_event(
             conn,
             customer_id,
@@ -124,6 +109,37 @@ def buy_package(
         return Purchase(subscription_id, bill_id, parts.gross)
 
     return in_transaction(conn, work)
+
+
+def _post(conn: Connection, sale: _Sale, actor: str) -> None:
+    entry = ledger.LedgerEntry(
+        sale.customer_id,
+        "package_purchase",
+        sale.at,
+        f"purchase:{sale.key}",
+        actor,
+        ledger.sale(sale.parts),
+        sale.package.name,
+    )
+    db.post(conn, entry)
+
+
+def _bill(conn: Connection, sale: _Sale, period: tuple[datetime, datetime]) -> int:
+    start, end = period
+    bill = db.NewBill(
+        customer_id=sale.customer_id,
+        kind="package",
+        subject=sale.key,
+        period_start=start,
+        period_end=end,
+        issued_at=sale.at,
+        description=sale.package.name,
+        quantity=Decimal(1),
+        unit="package",
+        vat_percent=sale.package.vat_percent,
+        parts=sale.parts,
+    )
+    return db.issue_bill(conn, bill)
 
 
 def _waits_for(current: Subscription, package: Package) -> bool:

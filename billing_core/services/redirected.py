@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from billing_core.db.billing import read_dues
+from billing_core.db.bills import read_dues
 from billing_core.db.connect import Connection
 from billing_core.db.customers import read_customer
 from billing_core.db.packages import find_package

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from billing_core.accounting import AcctSession
-from billing_core.bills import DAILY, FREE, MONTHLY
+from billing_core.billing_terms import DAILY, FREE, MONTHLY
 from billing_core.db import outbox
 from billing_core.db import session_packages as db
 from billing_core.db.connect import Connection

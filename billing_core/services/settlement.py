@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from billing_core.bills import allocate
+from billing_core.allocation import allocate
 from billing_core.db import bills as db
 from billing_core.db.connect import Connection
 from billing_core.db.sessions import Wallet

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_core.bills import (
+from billing_core.allocation import AllocationError, OpenBill, allocate
+from billing_core.billing_terms import (
     NO_PROFILE,
     NO_VAT_RATE,
     OFF_BOUNDARY,
@@ -21,19 +22,14 @@ from billing_core.bills import (
     STRETCH_STILL_OPEN,
     TOO_MANY_BILLS,
     ZERO_PRICE,
-    AllocationError,
     BillDraft,
     CustomerFacts,
     CyclePackage,
     CycleProfile,
-    OpenBill,
     Parked,
     ProfileError,
-    allocate,
-    cycle_price,
-    draft_bills_by_hand,
-    draft_cycle_bills,
 )
+from billing_core.bills import cycle_price, draft_bills_by_hand, draft_cycle_bills
 from billing_core.cycles import Schedule, ScheduleError
 from billing_core.proration import Stretch
 from billing_core.vat import VatProfile

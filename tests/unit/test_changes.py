@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_core.bills import (
+from billing_core.billing_terms import (
     BillDraft,
     CustomerFacts,
     CyclePackage,
     CycleProfile,
-    draft_cycle_bills,
 )
+from billing_core.bills import draft_cycle_bills
 from billing_core.changes import (
     BilledPart,
     ChangeError,

@@ -12,6 +12,8 @@ ROOT = Path(billing_core.__file__).parent
 REPOSITORY = ROOT.parent
 PURE = (
     "accounting",
+    "allocation",
+    "billing_terms",
     "bills",
     "cards",
     "changes",
