@@ -1,6 +1,7 @@
 """One token for all processes, granted as rarely as bKash wants it."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -201,6 +202,27 @@ def test_a_grant_that_gives_no_token_keeps_nothing(
         gateway.create(shop.order(), now=NOW)
     shop.open()  # the next one has a token granted
     assert shop.bkash.calls["grant"] == 1
+
+
+def test_who_waits_for_a_renewal_does_not_renew_again() -> None:
+    tokens, gets = TokensInProcess(), []
+    start = threading.Barrier(8)
+
+    def get(stale: Token | None) -> Token:
+        gets.append(stale)
+        time.sleep(0.02)  # as long as a call takes: the others are there by now
+        return Token(f"token {len(gets)}", "", NOW + timedelta(hours=1), NOW)
+
+    def want() -> None:
+        start.wait()
+        tokens.token("a", NOW, get)
+
+    threads = [threading.Thread(target=want) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert gets == [None]
 
 
 def test_dropping_an_old_token_leaves_the_new_one() -> None:

@@ -51,7 +51,7 @@ class Reply:
         return (
             self.status == _OK
             and self.code == SUCCESS
-            and "message" not in (self.fields)
+            and "message" not in self.fields
         )
 
     @property

@@ -107,7 +107,7 @@ def read_message(
     fields = _fields(body)
     why = _why_not_ours(fields, topic_arn, certificates)
     if why:
-        log.warning("bkash.webhook.refused", extra={"why": why})
+        log.warning("bkash.webhook.refused why=%s", why)
         return None
     if fields["Type"] == _CONFIRMATION:
         return SnsMessage(fields["MessageId"], fields["SubscribeURL"], {})
