@@ -17,6 +17,8 @@ from web import (
     navigation,
     overview,
     pay,
+    payment_actions,
+    payments,
     verify,
 )
 from web.desk import open_desks
@@ -34,6 +36,8 @@ BLUEPRINTS = (
     bills.pages,
     bill_actions.pages,
     verify.pages,
+    payments.pages,
+    payment_actions.pages,
 )
 
 

@@ -14,10 +14,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from billing_core.db import payments as payments_db
 from billing_core.db import web_customers as customers_db
+from billing_core.db import web_payments as web_payments_db
 from billing_core.db import web_verify as verify_db
 from billing_core.db.corrections import BillStanding, read_bill
 from billing_core.db.customers import Customer, UnknownCustomerError, read_customer
 from billing_core.db.payments import Attempt
+from billing_core.db.receipts import Receipt, UnknownReceiptError, read_receipt
 from billing_core.db.web_sessions import WebSession
 from billing_core.permissions import ADMIN, MANAGER, Permission, Rank, allowed
 from billing_core.services.web_logins import see_session
@@ -104,6 +106,27 @@ def current_customer_id() -> int:
     return customer_id
 
 
+def current_customer() -> Customer:
+    """Return who is logged in to the portal, as he stands."""
+    return read_customer(connection(), current_customer_id())
+
+
+def own_bill(bill_id: int) -> BillStanding:
+    """Return a bill of the customer who is logged in; another's is not found."""
+    customer_id = current_customer_id()
+    if not customers_db.is_bill_of(connection(), customer_id, bill_id, None):
+        abort(404)
+    return read_bill(connection(), customer_id, bill_id)
+
+
+def own_receipt(payment_id: int) -> Receipt:
+    """Return a payment of the customer who is logged in; another's is not found."""
+    try:
+        return read_receipt(connection(), current_customer_id(), payment_id)
+    except UnknownReceiptError:
+        abort(404)
+
+
 def my_customer(customer_id: int) -> Customer:
     """Return a customer of the operator's; another's is not found."""
     scope = current_operator().scope
@@ -129,6 +152,14 @@ def my_attempt(customer_id: int, attempt_id: int) -> Attempt:
     if not verify_db.is_attempt_of(connection(), customer_id, attempt_id, scope):
         abort(404)
     return payments_db.read_attempt(connection(), attempt_id)
+
+
+def my_payment(customer_id: int, payment_id: int) -> Receipt:
+    """Return a payment of a customer of the operator's; another's is not found."""
+    scope = current_operator().scope
+    if not web_payments_db.is_payment_of(connection(), customer_id, payment_id, scope):
+        abort(404)
+    return read_receipt(connection(), customer_id, payment_id)
 
 
 def session_token() -> str | None:

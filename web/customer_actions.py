@@ -179,7 +179,12 @@ def take_cash(customer_id: int) -> Page:
                     number=taken.payment_id,
                 )
             )
-            return _back(customer_id)
+            receipt = url_for(
+                "payments.show",
+                customer_id=customer_id,
+                payment_id=taken.payment_id,
+            )
+            return redirect(receipt, 303)
     return _ask(
         customer,
         form,

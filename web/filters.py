@@ -30,6 +30,7 @@ def register(app: Flask) -> None:
         octets=octets,
         duration=duration,
         say=say,
+        actor=actor,
     )
     app.jinja_env.globals.update(
         here=lists.here,
@@ -115,6 +116,12 @@ def duration(seconds: int | None) -> str:
     if hours:
         return _digits(f"{hours} h {minutes} min")
     return _digits(f"{minutes} min {left} s" if minutes else f"{left} s")
+
+
+def actor(value: str | None) -> str:
+    """Write who acted: an operator by his name alone."""
+    kind, _, name = (value or "").partition(":")
+    return name if kind == "operator" and name else value or ""
 
 
 def _digits(text: str) -> str:

@@ -128,4 +128,8 @@ def _is_here(place: Place) -> bool:
 
 _ENDPOINTS = frozenset(place.endpoint for group in GROUPS for place in group.places)
 #: Blueprints whose pages belong to another's list.
-_OWNERS = {"customer_actions": "customers", "bill_actions": "bills"}
+_OWNERS = {
+    "customer_actions": "customers",
+    "bill_actions": "bills",
+    "payment_actions": "payments",
+}
