@@ -49,9 +49,7 @@ class Reply:
         # A `message` beside it comes from in front of bKash: nobody knows (as bKash's
         # own plugin has it).
         return (
-            self.status == _OK
-            and self.code == SUCCESS
-            and "message" not in self.fields
+            self.status == _OK and self.code == SUCCESS and "message" not in self.fields
         )
 
     @property
