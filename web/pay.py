@@ -21,6 +21,7 @@ from billing_core.db.connect import Connection
 from billing_core.db.payments import Attempt
 from billing_core.db.receipts import credited_amount
 from billing_core.errors import BillingError
+from billing_core.gateways.bkash import SUBSCRIPTION, BkashGateway
 from billing_core.gateways.contract import CallbackRequest, Gateway
 from billing_core.references import is_reference
 from billing_core.services.payment_links import (
@@ -203,10 +204,15 @@ def _callback() -> CallbackRequest:
 def _follow(
     conn: Connection, gateway: Gateway, callback: CallbackRequest
 ) -> Attempt | None:
+    hint = gateway.read_callback(callback)
+    if hint.claims == SUBSCRIPTION and isinstance(gateway, BkashGateway):
+        # Amazon asks whether we want the notices of the topic in our settings.
+        gateway.confirm_subscription(callback)
+        return None
     return take_hint(
         conn,
         gateway,
-        gateway.read_callback(callback),
+        hint,
         verification=settings().payments.verification[gateway.name],
         actor=f"gateway:{gateway.name}",
         now=now(),
