@@ -40,8 +40,8 @@ SELECT p.package_id, p.billing, p.sessions_allowed, p.validity_seconds,
  WHERE p.package_id = %(package_id)s
 
 -- load_nas --
--- What a login must know of a NAS. %(nas_id)s.
-SELECT n.vendor, n.interim_interval_seconds FROM nas n WHERE n.nas_id = %(nas_id)s
+-- What a login must know of a NAS; a disabled one is none. %(nas_id)s.
+SELECT n.vendor, n.interim_interval_seconds FROM nas n WHERE n.nas_id = %(nas_id)s AND NOT n.is_disabled
 
 -- load_suspension --
 -- Of a suspended customer: why, and what his billing profile gives him then. Asked apart,

@@ -34,6 +34,7 @@ NOT_OF_A_CUSTOMER = {
     "card_event",
     "card_guard",
     "card_pin",
+    "customer_import",
     "gateway_message",
     "gateway_token",
     "gateway_transaction",
