@@ -33,4 +33,4 @@ def wait_until_empty(conn: psycopg.Connection) -> float:
     return time.time()
 
 
-_LAST_OF_LANES = "SELECT max(intake_id) FROM acct_intake GROUP BY lane"
+_LAST_OF_LANES = "SELECT max(intake_id) FROM acct_intake GROUP BY intake_lane(username)"

@@ -22,6 +22,9 @@ def parse_mac(text: str) -> str | None:
         if identifier is None:
             return None
         return ":".join(f"{o:0>2}" for o in identifier[1][1:].upper().split(":"))
+    if text[2] == ":" and text == text.upper():
+        # Most NAS write it so, and this runs for each login.
+        return text
     digits = text.replace("-", "").replace(":", "").replace(".", "").upper()
     return ":".join(digits[place : place + 2] for place in range(0, 12, 2))
 

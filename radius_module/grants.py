@@ -1,6 +1,7 @@
 """Write what was granted as the words that open_session() reads; pure."""
 
 from billing_core.decisions import Accept, AccessRequest, AccessState, DayCharge
+from billing_core.mac_addresses import parse_mac
 from radius_module.replies import VALUE_OCTETS_MAX
 
 _NONE = "-"
@@ -37,6 +38,7 @@ def grant_words(
         f" {_NONE if valid_until is None else valid_until}"
         f" {_NO_DAY if accept.day_charge is None else _day_words(accept.day_charge)}"
         f" {_NONE if accept.restriction is None else 'restricted'}"
+        f" {parse_mac(request.calling_station_id) or _NONE}"
     )
     if len(words) > VALUE_OCTETS_MAX:
         raise GrantError(f"the grant has {len(words)} octets: {words}")

@@ -6,7 +6,8 @@ times the statement that a login needs.
 
 import select
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import repeat
 from socket import SOCK_STREAM, getaddrinfo
 
@@ -40,12 +41,22 @@ class ConnectionLostError(DatabaseAwayError):
     """The connection is dead, or must be made anew."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Link:
-    """An open connection and what waits on its socket."""
+    """An open connection in pipeline mode: questions go out before answers are in.
+
+    Questions have numbers, 1, 2, 3 ... in the order they were sent, which is the order
+    of their answers (libpq documentation, 34.5).
+    """
 
     connection: pq.abc.PGconn
     poll: select.poll
+    sent: int = 0
+    received: int = 0
+    #: Answers that came in while an earlier one was waited for, by number.
+    waiting: dict[int, pq.abc.PGresult] = field(default_factory=dict)
+    #: Questions whose answer nobody waits for.
+    unread: set[int] = field(default_factory=set)
 
     def close(self) -> None:
         """Close the connection, whatever it is doing."""
@@ -62,35 +73,96 @@ def open_link(database_url: str, application: str, deadline: float) -> Link:
         raise
 
 
-def read_row(link: Link, deadline: float) -> Row | None:
-    """Wait for the result of what was sent; give its first row."""
-    result = wait_result(link, deadline)
+def send(link: Link, statement: bytes, parameters: Sequence[bytes | None]) -> int:
+    """Send a prepared statement's question; give its number. Waits for nothing."""
+    try:
+        link.connection.send_query_prepared(statement, parameters)
+        link.connection.pipeline_sync()
+    except psycopg.OperationalError as error:
+        raise ConnectionLostError(one_line(str(error))) from error
+    link.sent += 1
+    return link.sent
+
+
+def send_command(link: Link, command: bytes) -> None:
+    """Send a command, in its turn; nobody waits for its answer."""
+    try:
+        link.connection.send_query_params(command, None)
+        link.connection.pipeline_sync()
+    except psycopg.OperationalError as error:
+        raise ConnectionLostError(one_line(str(error))) from error
+    link.sent += 1
+    link.unread.add(link.sent)
+
+
+def forget(link: Link, number: int) -> None:
+    """Do not keep the answer to a question."""
+    if number > link.received:
+        link.unread.add(number)
+    link.waiting.pop(number, None)
+
+
+def read_row(link: Link, number: int, deadline: float) -> Row | None:
+    """Wait for the answer to a question; give its first row, or raise the failure."""
+    result = link.waiting.pop(number, None)
+    while result is None:
+        answer = _next_answer(link, deadline)
+        link.received += 1
+        if link.received == number:
+            result = answer
+        elif link.received in link.unread:
+            link.unread.remove(link.received)
+        else:
+            link.waiting[link.received] = answer
+    if result.status not in _GOOD:
+        raise _failure(link.connection, result)
     if result.ntuples == 0:
         return None
     return tuple(map(result.get_value, repeat(0), range(result.nfields)))
 
 
-def wait_result(link: Link, deadline: float) -> pq.abc.PGresult:
-    """Wait for the results of what was sent; give the last, or raise the failure."""
+def _next_answer(link: Link, deadline: float) -> pq.abc.PGresult:
+    """Wait for the next answer, to the mark that ends it."""
     connection = link.connection
     answer: pq.abc.PGresult | None = None
     try:
+        if connection.is_busy():
+            # Most times it is here already: ask the socket, and do not sleep on it.
+            connection.consume_input()
         while True:
             while connection.is_busy():
                 _wait(link.poll, deadline)
                 connection.consume_input()
             result = connection.get_result()
             if result is None:
-                break
-            if answer is None or answer.status in _GOOD:
+                # Between an answer and its mark; elsewhere no more is to come.
+                if answer is None or connection.status == pq.ConnStatus.BAD:
+                    raise ConnectionLostError("the database gave no answer")
+            elif result.status == pq.ExecStatus.PIPELINE_SYNC and answer is not None:
+                return answer
+            else:
                 answer = result
     except psycopg.OperationalError as error:
         raise ConnectionLostError(one_line(str(error))) from error
-    if answer is None:
-        raise ConnectionLostError("the database gave no answer")
-    if answer.status not in _GOOD:
-        raise _failure(connection, answer)
-    return answer
+
+
+def run_commands(connection: pq.abc.PGconn, poll: select.poll, deadline: float) -> None:
+    """Wait for what was sent outside of pipeline mode; raise its failure."""
+    failed: pq.abc.PGresult | None = None
+    try:
+        while True:
+            while connection.is_busy():
+                _wait(poll, deadline)
+                connection.consume_input()
+            result = connection.get_result()
+            if result is None:
+                break
+            if result.status not in _GOOD:
+                failed = result
+    except psycopg.OperationalError as error:
+        raise ConnectionLostError(one_line(str(error))) from error
+    if failed is not None:
+        raise _failure(connection, failed)
 
 
 def one_line(text: str) -> str:

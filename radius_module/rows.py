@@ -30,7 +30,7 @@ class RowError(ValueError):
 
 
 def state_of(row: Row, package: Package, nas: Nas | None) -> AccessState:
-    """Read a row of load_access_state."""
+    """Read a row of load_access_state; running sessions are read apart."""
     (
         _,
         customer_id,
@@ -46,7 +46,7 @@ def state_of(row: Row, package: Package, nas: Nas | None) -> AccessState:
         seconds_left,
         octets_left,
         day_is_charged,
-        running,
+        _,
         session_id,
     ) = row
     if (
@@ -78,7 +78,7 @@ def state_of(row: Row, package: Package, nas: Nas | None) -> AccessState:
         nas,
         subscription,
         day_is_charged == b"t",
-        () if running is None or running == b"{}" else _running(running),
+        (),
         int(session_id),
     )
 
@@ -114,6 +114,23 @@ def package_of(row: Row) -> Package:
     )
 
 
+def has_running(row: Row) -> bool:
+    """Tell of a row of load_access_state whether sessions run."""
+    return row[-2] == b"t"
+
+
+def running_of(row: Row) -> tuple[RunningSession, ...]:
+    """Read a row of load_running: texts of four words, {"t 0 0 1.50","f 60 0 0.00"}."""
+    array = row[0] or b"{}"
+    sessions = []
+    for element in array[1:-1].split(b",") if array != b"{}" else ():
+        superseded, seconds, octets, held = element.strip(b'"').split()
+        sessions.append(
+            RunningSession(superseded == b"t", int(seconds), int(octets), _minor(held))
+        )
+    return tuple(sessions)
+
+
 def suspension_of(row: Row) -> Suspension:
     """Read a row of load_suspension: why, state, and a name that may have spaces."""
     reason, state, *target = (row[0] or b"").decode().split(" ", 2)
@@ -143,17 +160,6 @@ def _tariff(
         vat_percent=vat_percent,
         vat_inclusive=vat_inclusive,
     )
-
-
-def _running(array: bytes) -> tuple[RunningSession, ...]:
-    """Read an array of texts of four words, like {"t 0 0 1.50","f 60 0 0.00"}."""
-    sessions = []
-    for element in array[1:-1].split(b","):
-        superseded, seconds, octets, held = element.strip(b'"').split()
-        sessions.append(
-            RunningSession(superseded == b"t", int(seconds), int(octets), _minor(held))
-        )
-    return tuple(sessions)
 
 
 def _minor(amount: bytes) -> int:

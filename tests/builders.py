@@ -273,6 +273,8 @@ class Grant:
             self.day_net,
             self.day_vat,
             self.vat_percent,
+            None,
+            None,
         ]
         return " ".join("-" if word is None else str(word) for word in words)
 

@@ -64,15 +64,10 @@ def move_to_events(
     )
 
 
-def set_worker_sleep(conn: Connection, *, asleep: bool) -> None:
-    """Say whether intake must notify, because the workers sleep."""
-    conn.execute(_QUERIES["set_worker_sleep"], {"asleep": asleep})
-
-
-def count_intake(conn: Connection) -> int:
-    """Count the packets that wait to be folded."""
-    row = conn.execute(_QUERIES["count_intake"]).fetchone()
-    return 0 if row is None else int(row[0])
+def has_intake(conn: Connection) -> bool:
+    """Tell whether any packet waits to be folded."""
+    row = conn.execute(_QUERIES["oldest_intake"]).fetchone()
+    return row is not None and row[0] is not None
 
 
 def park_oldest(conn: Connection, lanes: Sequence[int], error: str) -> int | None:

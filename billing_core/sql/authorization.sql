@@ -1,8 +1,7 @@
 -- load_access_state --
 -- What a login decision needs of the customer, in one row; no row = nobody has that
--- username. %(username)s, %(nas_id)s, %(calling_station_id)s, %(service_date)s. Each
--- join is one look-up by key. Packages and NAS are read apart and kept for a second:
--- with them here, this cost a third more.
+-- username. %(username)s, %(service_date)s. Each join is one look-up by key. Packages
+-- and NAS are read apart and kept for a second: with them here, this cost a third more.
 SELECT c.package_id, c.customer_id, c.status, c.password_sealed, c.framed_ip, c.mac_binding, c.sessions_allowed,
        w.posted - w.reserved + w.credit_limit AS available,
        s.subscription_id, s.state AS subscription_state, s.valid_until,
@@ -11,18 +10,9 @@ SELECT c.package_id, c.customer_id, c.status, c.password_sealed, c.framed_ip, c.
        EXISTS (
            SELECT FROM service_day d
             WHERE d.customer_id = l.customer_id AND d.service_date = %(service_date)s) AS day_is_charged,
-       -- Of each running session: is it of the same device on the same NAS (then this
-       -- login replaces it), what it was promised and has not used, what it holds.
-       ARRAY(
-           SELECT concat_ws(' ', x.nas_id = %(nas_id)s AND x.calling_station_id = %(calling_station_id)s
-                                 AND x.calling_station_id <> '',
-                            greatest(x.limit_seconds - x.counted_seconds, 0),
-                            greatest(x.limit_octets - x.counted_octets, 0),
-                            coalesce((SELECT v.held FROM reservation v
-                                       WHERE v.customer_id = x.customer_id AND v.session_id = x.session_id
-                                         AND v.state = 'open'), 0.00))
-             FROM acct_session x
-            WHERE x.customer_id = l.customer_id AND x.ended_at IS NULL) AS running,
+       EXISTS (
+           SELECT FROM acct_session x
+            WHERE x.customer_id = l.customer_id AND x.ended_at IS NULL) AS has_running,
        nextval('acct_session_id') AS session_id
   FROM login l
   JOIN customer c ON c.customer_id = l.customer_id
@@ -42,6 +32,22 @@ SELECT p.package_id, p.billing, p.sessions_allowed, p.validity_seconds,
 -- load_nas --
 -- What a login must know of a NAS; a disabled one is none. %(nas_id)s.
 SELECT n.vendor, n.interim_interval_seconds FROM nas n WHERE n.nas_id = %(nas_id)s AND NOT n.is_disabled
+
+-- load_running --
+-- Of each running session of a customer who has some: is it of the same device on the same
+-- NAS (then this login replaces it), what it was promised and has not used, what it holds.
+-- Asked apart, so that other logins do not pay for it.
+-- %(customer_id)s, %(nas_id)s, %(calling_station_id)s.
+SELECT ARRAY(
+    SELECT concat_ws(' ', x.nas_id = %(nas_id)s AND x.calling_station_id = %(calling_station_id)s
+                          AND x.calling_station_id <> '',
+                     greatest(x.limit_seconds - x.counted_seconds, 0),
+                     greatest(x.limit_octets - x.counted_octets, 0),
+                     coalesce((SELECT v.held FROM reservation v
+                                WHERE v.customer_id = x.customer_id AND v.session_id = x.session_id
+                                  AND v.state = 'open'), 0.00))
+      FROM acct_session x
+     WHERE x.customer_id = %(customer_id)s AND x.ended_at IS NULL)
 
 -- load_suspension --
 -- Of a suspended customer: why, and what his billing profile gives him then. Asked apart,

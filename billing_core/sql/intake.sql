@@ -13,7 +13,7 @@ SELECT i.intake_id, i.received_at, i.nas_id, i.status_type, l.customer_id, i.acc
        CASE WHEN n.octets_swapped THEN i.input_gigawords ELSE i.output_gigawords END,
        i.terminate_cause, i.nas_ip, i.nas_port_id, i.calling_station_id, i.called_station_id,
        i.framed_ip, i.framed_ipv6
-  FROM (SELECT * FROM acct_intake WHERE lane = ANY (%(lanes)s::smallint[])
+  FROM (SELECT * FROM acct_intake WHERE intake_lane(username) = ANY (%(lanes)s)
          ORDER BY intake_id LIMIT %(limit)s) i
   LEFT JOIN nas n ON n.nas_id = i.nas_id
   LEFT JOIN login l ON l.username = CASE WHEN position('=' IN i.username) = 0 THEN i.username
@@ -56,13 +56,10 @@ SELECT e.event_id, e.received_at, e.nas_id, e.status_type, e.customer_id, e.acct
   LEFT JOIN nas n ON n.nas_id = e.nas_id
  WHERE e.customer_id = %(customer_id)s AND e.session_id = %(session_id)s
 
--- set_worker_sleep --
--- Say whether intake must notify: only a sleeping worker needs waking.
-UPDATE worker_sleep SET asleep = %(asleep)s WHERE asleep <> %(asleep)s
-
--- count_intake --
--- Packets recorded and not yet folded.
-SELECT count(*) FROM acct_intake
+-- oldest_intake --
+-- The oldest packet that is not folded; by the key, since the rows folded lately lie in
+-- front of it until the next vacuum.
+SELECT min(intake_id) FROM acct_intake
 
 -- beat --
 -- Say that this process is alive.
@@ -73,7 +70,7 @@ ON CONFLICT (name) DO UPDATE SET pid = excluded.pid, at = excluded.at
 -- Set aside the packet that cannot be folded, with the reason.
 WITH oldest AS (
     DELETE FROM acct_intake WHERE intake_id = (
-        SELECT intake_id FROM acct_intake WHERE lane = ANY (%(lanes)s::smallint[]) ORDER BY intake_id LIMIT 1)
+        SELECT intake_id FROM acct_intake WHERE intake_lane(username) = ANY (%(lanes)s) ORDER BY intake_id LIMIT 1)
     RETURNING *
 )
 INSERT INTO acct_parked (intake_id, error, packet)

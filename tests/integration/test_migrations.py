@@ -58,7 +58,6 @@ NOT_OF_A_CUSTOMER = {
     "vat_profile",
     "vat_rate",
     "web_session",
-    "worker_sleep",
 }
 APPEND_ONLY = ("ledger_entry", "posting", "acct_event", "operator_event")
 

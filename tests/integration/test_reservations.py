@@ -184,9 +184,9 @@ def test_many_devices_that_come_and_go_at_once_leave_the_books_right(
 @pytest.mark.parametrize(
     ("statement", "constraint"),
     [
-        ("UPDATE wallet SET reserved = -1", "wallet_reserved_not_negative"),
-        ("UPDATE reservation SET held = -1", "reservation_held_not_negative"),
-        ("UPDATE reservation SET state = 'settled'", "reservation_end"),
+        ("UPDATE wallet SET reserved = -1", "held_amount_not_negative"),
+        ("UPDATE reservation SET held = -1", "held_amount_not_negative"),
+        ("UPDATE reservation SET state = 'settled'", "reservation_end_is_whole"),
         ("UPDATE reservation SET held = 0, state = 'lost'", "reservation_"),
         (
             "INSERT INTO reservation (customer_id, session_id, held, opened_at)"

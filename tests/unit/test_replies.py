@@ -287,15 +287,17 @@ def test_a_grant_has_the_words_of_open_session_in_its_order():
         new_valid_until_epoch=1_800_086_400,
         day_charge=DayCharge(date(2026, 11, 24), D("8.70"), D("1.30"), D("15.00")),
     )
-    assert grant_words(state, AccessRequest("a", "3", ""), accept, "k7.14") == (
+    assert grant_words(
+        state, AccessRequest("a", "3", "46a0-ae3b-d85c"), accept, "k7.14"
+    ) == (
         "7 40 3 2 5 2 12.50 3600 1000000000 1800000000 QUOTA_EXHAUSTED 60 k7.14"
-        " 1800086400 2026-11-24 8.70 1.30 15.00 -"
+        " 1800086400 2026-11-24 8.70 1.30 15.00 - 46:A0:AE:3B:D8:5C"
     )
 
 
 def test_what_a_grant_does_not_have_is_a_dash():
     words = grant_words(a_state(), AccessRequest("a", "3", ""), Accept(1), "k7.14")
-    assert words == "7 40 3 2 - 1 0.00 - - - - 300 k7.14 - - 0 0 0 -"
+    assert words == "7 40 3 2 - 1 0.00 - - - - 300 k7.14 - - 0 0 0 - -"
 
 
 def a_long_grant(identity):
@@ -312,7 +314,7 @@ def a_long_grant(identity):
         new_valid_until_epoch=10**11,
         day_charge=DayCharge(date.max, amount, amount, D("100.00")),
     )
-    request = AccessRequest("a", "999999999", "")
+    request = AccessRequest("a", "999999999", "02:00:5E:10:00:01")
     return grant_words(state, request, accept, class_value(identity, identity))
 
 

@@ -108,11 +108,9 @@ BEGIN
       FROM ended WHERE r.customer_id = p_customer_id AND r.reservation_id = ended.reservation_id;
 END $$;
 
--- Open the session that Python granted. The grant is made of words, in this order
--- ('-' = none): customer_id session_id nas_id package_id subscription_id
--- sessions_allowed hold limit_seconds limit_octets cut_epoch cut_reason
--- interim_seconds class_value valid_until_epoch day day_net day_vat vat_percent
--- restricted
+-- Admit a session for which more is to be seen to than its money: other sessions, a
+-- service day, a first use, a suspension. NULL: it may be written; else a reject reason,
+-- and nothing was written. What it holds is reserved in the wallet.
 --
 -- 1. lock the wallet: ten devices of one customer decide one after the other
 -- 2. refuse when the other running sessions are as many as allowed (a session of the
@@ -122,32 +120,22 @@ END $$;
 -- 5. charge the service day, if one is due
 -- 6. hold the money
 -- 7. start a validity that runs from first use
--- 8. write the session
 --
--- Answers 'OK' or a reject reason; a refusal writes nothing. Refusals are decided
--- before the first write and not by an exception: a handler would make each login a
--- subtransaction.
-CREATE FUNCTION open_session(
-    p_grant text, p_calling_station_id text, p_called_station_id text,
-    p_nas_port_id text, p_acct_session_id text) RETURNS text LANGUAGE plpgsql AS $$
+-- Refusals are decided before the first write and not by an exception: a handler would
+-- make each login a subtransaction.
+CREATE FUNCTION admit_session(g text[], p_mac text, p_now timestamptz) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    g text[] := string_to_array(p_grant, ' ');
     v_customer_id bigint := g[1];
-    v_session_id bigint := g[2];
     v_nas_id bigint := g[3];
     v_hold numeric := g[7];
     v_day date := nullif(g[15], '-');
-    v_now timestamptz := clock_timestamp();
-    v_mac text := normalise_station(unescape_radius(p_calling_station_id));
     v_available numeric;
-    v_username text;
     v_status text;
-    v_is_restricted boolean := coalesce(g[19] = 'restricted', false);
+    v_is_restricted boolean := g[19] = 'restricted';
     v_package_name text;
-    v_has_running boolean;
     v_running integer;
     v_dead bigint[];
-    v_dead_held numeric := 0;
+    v_dead_held numeric;
     v_dead_session_id bigint;
 BEGIN
     SELECT posted - reserved + credit_limit INTO v_available
@@ -155,25 +143,20 @@ BEGIN
 
     -- A statement of its own, since one sees the world as it was when it began to wait for
     -- the lock: a customer suspended meanwhile would come in.
-    SELECT c.username, c.status,
-           EXISTS (SELECT FROM acct_session x WHERE x.customer_id = c.customer_id AND x.ended_at IS NULL)
-      INTO v_username, v_status, v_has_running
-      FROM customer c WHERE c.customer_id = v_customer_id;
+    SELECT status INTO v_status FROM customer WHERE customer_id = v_customer_id;
     -- A restricted login is of a suspended customer, into the suspended pool or list.
     IF v_status IS DISTINCT FROM (CASE WHEN v_is_restricted THEN 'suspended' ELSE 'active' END) THEN
         RETURN CASE WHEN v_status IS NULL THEN 'UNKNOWN_CUSTOMER' ELSE 'SUSPENDED' END;
     END IF;
-    IF v_has_running THEN
-        SELECT count(*) FILTER (WHERE NOT a.same_device), array_agg(a.session_id) FILTER (WHERE a.same_device),
-               coalesce(sum(r.held) FILTER (WHERE a.same_device), 0)
-          INTO v_running, v_dead, v_dead_held
-          FROM (SELECT x.session_id, v_mac <> '' AND x.nas_id = v_nas_id AND x.calling_station_id = v_mac AS same_device
-                  FROM acct_session x WHERE x.customer_id = v_customer_id AND x.ended_at IS NULL) a
-          LEFT JOIN reservation r
-            ON r.customer_id = v_customer_id AND r.session_id = a.session_id AND r.state = 'open';
-        IF v_running >= g[6]::integer THEN
-            RETURN 'TOO_MANY_SESSIONS';
-        END IF;
+    SELECT count(*) FILTER (WHERE NOT a.same_device), array_agg(a.session_id) FILTER (WHERE a.same_device),
+           coalesce(sum(r.held) FILTER (WHERE a.same_device), 0)
+      INTO v_running, v_dead, v_dead_held
+      FROM (SELECT x.session_id, p_mac <> '' AND x.nas_id = v_nas_id AND x.calling_station_id = p_mac AS same_device
+              FROM acct_session x WHERE x.customer_id = v_customer_id AND x.ended_at IS NULL) a
+      LEFT JOIN reservation r
+        ON r.customer_id = v_customer_id AND r.session_id = a.session_id AND r.state = 'open';
+    IF v_running > 0 AND v_running >= g[6]::integer THEN
+        RETURN 'TOO_MANY_SESSIONS';
     END IF;
 
     IF v_day IS NOT NULL
@@ -187,38 +170,97 @@ BEGIN
 
     IF v_dead IS NOT NULL THEN
         FOREACH v_dead_session_id IN ARRAY v_dead LOOP
-            PERFORM end_dead_session(v_customer_id, v_dead_session_id, 'Superseded', v_now);
+            PERFORM end_dead_session(v_customer_id, v_dead_session_id, 'Superseded', p_now);
         END LOOP;
     END IF;
 
     IF v_day IS NOT NULL THEN
         SELECT name INTO v_package_name FROM package WHERE package_id = g[4]::bigint;
         PERFORM charge_service_day(v_customer_id, v_day, g[16]::numeric, g[17]::numeric, g[18]::numeric,
-                                   v_package_name, v_now, 'login');
+                                   v_package_name, p_now, 'login');
     END IF;
 
     IF v_hold > 0 THEN
         UPDATE wallet SET reserved = reserved + v_hold WHERE customer_id = v_customer_id;
-        INSERT INTO reservation (customer_id, session_id, held, opened_at)
-        VALUES (v_customer_id, v_session_id, v_hold, v_now);
     END IF;
 
     IF g[14] <> '-' THEN
         UPDATE subscription
-           SET state = 'active', started_at = v_now, valid_until = to_timestamp(g[14]::double precision)
+           SET state = 'active', started_at = p_now, valid_until = to_timestamp(g[14]::double precision)
          WHERE customer_id = v_customer_id AND subscription_id = g[5]::bigint AND state = 'waiting';
     END IF;
+    RETURN NULL;
+END $$;
 
-    INSERT INTO acct_session (
-        customer_id, session_id, nas_id, package_id, subscription_id, state, username, acct_session_id,
-        class_value, calling_station_id, called_station_id, nas_port_id, accepted_at, started_at,
-        last_event_at, limit_seconds, limit_octets, interim_interval_seconds, cut_at, cut_reason,
-        is_restricted)
-    VALUES (
-        v_customer_id, v_session_id, v_nas_id, g[4]::bigint, nullif(g[5], '-')::bigint, 'opening', v_username,
-        nullif(unescape_radius(p_acct_session_id), ''), g[13], v_mac, unescape_radius(p_called_station_id),
-        unescape_radius(p_nas_port_id), v_now, v_now, v_now, nullif(g[8], '-')::bigint, nullif(g[9], '-')::bigint,
-        g[12]::integer, to_timestamp(nullif(g[10], '-')::double precision), nullif(g[11], '-'),
-        v_is_restricted);
+-- Open the session that Python granted. The grant is made of words, in this order
+-- ('-' = none): customer_id session_id nas_id package_id subscription_id
+-- sessions_allowed hold limit_seconds limit_octets cut_epoch cut_reason
+-- interim_seconds class_value valid_until_epoch day day_net day_vat vat_percent
+-- restricted mac (only if it is a MAC address)
+--
+-- Nearly every login is of an active customer without another session, and costs nothing
+-- but what it holds: that takes two statements, under the wallet's lock. All others are
+-- admitted one check after the other.
+--
+-- Answers 'OK' or a reject reason; a refusal writes nothing.
+CREATE FUNCTION open_session(
+    p_grant text, p_calling_station_id text, p_called_station_id text,
+    p_nas_port_id text, p_acct_session_id text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    g text[] := string_to_array(p_grant, ' ');
+    v_customer_id bigint := g[1];
+    v_hold numeric := g[7];
+    v_now timestamptz := clock_timestamp();
+    v_mac text := coalesce(g[20], '-');
+    v_is_plain boolean := g[14] = '-' AND g[15] = '-' AND g[19] = '-';
+    v_refusal text;
+BEGIN
+    IF v_mac = '-' THEN
+        v_mac := normalise_station(unescape_radius(p_calling_station_id));
+    END IF;
+    IF position('=' IN p_called_station_id || p_nas_port_id || p_acct_session_id) > 0 THEN
+        p_called_station_id := unescape_radius(p_called_station_id);
+        p_nas_port_id := unescape_radius(p_nas_port_id);
+        p_acct_session_id := unescape_radius(p_acct_session_id);
+    END IF;
+    LOOP
+        IF v_is_plain THEN
+            -- Locks the wallet, too. What follows is a statement of its own and sees what
+            -- was committed while this one waited.
+            UPDATE wallet SET reserved = reserved + v_hold
+             WHERE customer_id = v_customer_id AND posted - reserved + credit_limit >= v_hold;
+            v_is_plain := FOUND;
+        END IF;
+        IF NOT v_is_plain THEN
+            v_refusal := admit_session(g, v_mac, v_now);
+            IF v_refusal IS NOT NULL THEN
+                RETURN v_refusal;
+            END IF;
+        END IF;
+        INSERT INTO acct_session (
+            customer_id, session_id, nas_id, package_id, subscription_id, state, username, acct_session_id,
+            class_value, calling_station_id, called_station_id, nas_port_id, accepted_at, started_at,
+            last_event_at, limit_seconds, limit_octets, interim_interval_seconds, cut_at, cut_reason,
+            is_restricted)
+        SELECT v_customer_id, g[2]::bigint, g[3]::bigint, g[4]::bigint, nullif(g[5], '-')::bigint, 'opening',
+               c.username,
+               nullif(p_acct_session_id, ''), g[13], v_mac, p_called_station_id, p_nas_port_id, v_now, v_now, v_now, nullif(g[8], '-')::bigint, nullif(g[9], '-')::bigint, g[12]::integer,
+               to_timestamp(nullif(g[10], '-')::double precision), nullif(g[11], '-'), g[19] = 'restricted'
+          FROM customer c
+         WHERE c.customer_id = v_customer_id
+           AND (NOT v_is_plain
+                OR c.status = 'active'
+                   AND NOT EXISTS (SELECT FROM acct_session x
+                                    WHERE x.customer_id = v_customer_id AND x.ended_at IS NULL));
+        EXIT WHEN FOUND;
+        -- Not so plain: the hold is taken back, and all is looked at.
+        UPDATE wallet SET reserved = reserved - v_hold WHERE customer_id = v_customer_id AND v_hold > 0;
+        v_is_plain := false;
+    END LOOP;
+
+    IF v_hold > 0 THEN
+        INSERT INTO reservation (customer_id, session_id, held, opened_at)
+        VALUES (v_customer_id, g[2]::bigint, v_hold, v_now);
+    END IF;
     RETURN 'OK';
 END $$;
