@@ -58,11 +58,15 @@ def run(as_of: str | None, profile: str | None, dry_run: bool, as_json: bool) ->
                 profile_id=profile_id,
                 limit=_PREVIEW_MAX,
             )
+            # By name: as JSON a tuple is an array.
+            drafts = [
+                draft._asdict() | {"lines": [line._asdict() for line in draft.lines]}
+                for draft in found.drafts
+            ]
             if as_json:
-                show({"would_bill": found.drafts, "would_park": found.parked}, zone)
+                show({"would_bill": drafts, "would_park": found.parked}, zone)
                 return
             columns = ("customer_id", "period_start", "period_end", "gross", "due_at")
-            drafts = [draft._asdict() for draft in found.drafts]
             show_table(drafts, columns, zone, empty="Nothing is due.")
             click.echo(f"{found.billed} bill(s), {found.parked} customer(s) to park.")
             return

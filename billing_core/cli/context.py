@@ -11,6 +11,7 @@ import psycopg
 
 from billing_core.cli import settings as read_settings
 from billing_core.db.connect import Connection, connect
+from billing_core.db.installation import check_installation
 from billing_core.settings import Settings
 
 
@@ -36,4 +37,5 @@ def at_desk() -> Iterator[Desk]:
             f"The database does not answer: {str(error).strip()} Is `khata up` running?"
         ) from error
     with conn:
+        check_installation(conn, settings.currency, settings.zone)
         yield Desk(settings, conn, f"cli:{getpass.getuser()}", datetime.now(UTC))

@@ -1,0 +1,109 @@
+"""`khata bill run`: what people bill by hand, and what they cannot."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from billing_core.db.connect import Connection
+from tests.builders import a_customer, a_package, rows, username_of
+from tests.integration.cli_runner import Khata, khata_for
+from tests.integration.test_billing_run import DHAKA, a_monthly_customer, bills
+
+TODAY = datetime.now(UTC).astimezone(DHAKA)
+YESTERDAY = (TODAY - timedelta(days=1)).date().isoformat()
+JOINED = (TODAY - timedelta(days=2)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+def khata(database_url: str, tmp_path: Path) -> Khata:
+    return khata_for(database_url, tmp_path)
+
+
+def test_a_dry_run_shows_what_the_run_then_bills(
+    khata: Khata, conn: Connection
+) -> None:
+    customer_id = a_monthly_customer(conn, joined=JOINED.astimezone(UTC))
+    asked = ("bill", "run", "--as-of", YESTERDAY)
+
+    (would,) = khata.ok(*asked, "--dry-run", "--json").json["would_bill"]
+    assert bills(conn, customer_id) == []
+    assert "1 bill(s), 0 customer(s) to park" in khata.ok(*asked, "--dry-run").out
+
+    done = khata.ok(*asked, "--json").json
+    assert (done["billed"], done["parked"]) == (1, 0)
+    assert (would["customer_id"], would["gross"]) == (customer_id, "600.00")
+    assert [row[2] for row in bills(conn, customer_id)] == [Decimal("600.00")]
+    assert "0 bill(s)" in khata.ok(*asked).out
+    newest = khata.ok("bill", "runs", "--json").json[1]
+    assert (newest["run_id"], newest["billed"]) == (done["run_id"], 1)
+    assert newest["finished_at"] is not None
+
+
+def test_a_run_of_one_profile_leaves_the_others(khata: Khata, conn: Connection) -> None:
+    one, other = (
+        a_monthly_customer(conn, joined=JOINED.astimezone(UTC)) for _ in range(2)
+    )
+    ((profile,),) = rows(
+        conn,
+        "SELECT f.name FROM billing_profile f JOIN customer USING (profile_id)"
+        " WHERE customer_id = %s",
+        other,
+    )
+
+    khata.ok("bill", "run", "--profile", profile)
+
+    assert (len(bills(conn, one)), len(bills(conn, other))) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--as-of", "2999-01-01"), "in the future"),
+        (("--as-of", "2027-02-29"), "2027-02-29"),
+        (("--as-of", "yesterday"), "yesterday"),
+        (("--profile", "nothing"), "no billing profile nothing"),
+    ],
+)
+def test_what_cannot_be_run_is_told_in_one_line(
+    khata: Khata, conn: Connection, options: tuple[str, ...], why: str
+) -> None:
+    told = khata("bill", "run", *options)
+
+    assert told.code != 0
+    assert why in told.err
+    assert "Traceback" not in told.err
+    assert rows(conn, "SELECT FROM billing_run") == []
+
+
+def test_who_is_parked_is_listed_and_taken_in_again(
+    khata: Khata, conn: Connection
+) -> None:
+    package = a_package(conn, billing="monthly", price=Decimal(500))
+    username = username_of(conn, a_customer(conn, package))
+    conn.execute("UPDATE customer SET activated_at = %s", [JOINED])
+
+    assert "1 customer(s) parked" in khata.ok("bill", "run").out
+    (parked,) = khata.ok("bill", "parked", "--json").json
+    assert (parked["username"], parked["parked_reason"]) == (username, "NO_PROFILE")
+
+    khata.ok("bill", "unpark", username)
+    assert khata.ok("bill", "parked", "--json").json == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "other"), [("BDT", "USD"), ("Asia/Dhaka", "Europe/Berlin")]
+)
+def test_settings_that_are_not_the_books_stop_every_command(
+    khata: Khata, conn: Connection, setting: str, other: str
+) -> None:
+    text = khata.config.read_text(encoding="utf-8")
+    khata.config.write_text(text.replace(setting, other), encoding="utf-8")
+
+    told = khata("bill", "run")
+
+    assert told.code != 0
+    assert "kept in BDT and Asia/Dhaka, but the settings say" in told.err
+    assert other in told.err
+    assert rows(conn, "SELECT FROM billing_run") == []
