@@ -98,9 +98,12 @@ class AccessDatabase:
         os.register_at_fork(after_in_child=self._forget)
 
     def begin(self) -> None:
-        """Begin to connect, so that the first login need not wait for it."""
+        """Connect if the database is there, so that the first login need not wait."""
         if self._link is None and self._attempt is None:
             self._attempt = Attempt(self._database_url)
+            # `freeradius -C` ends the process after this; a thread that is at work
+            # then takes it down with a signal.
+            self._attempt.join()
 
     def load_access_state(
         self, request: AccessRequest, service_date: date

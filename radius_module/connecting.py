@@ -69,7 +69,12 @@ class Attempt:
         self.ended = Event()
         self._is_abandoned = False
         self._database_url = database_url
-        Thread(target=self._run, name="khata connect", daemon=True).start()
+        self._thread = Thread(target=self._run, name="khata connect", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until it succeeded or failed, and its thread is gone."""
+        self._thread.join(CONNECT_SECONDS_MAX)
 
     def abandon(self) -> None:
         """Close what comes of it."""

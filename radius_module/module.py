@@ -67,7 +67,7 @@ class _Server:
 
 
 def instantiate(_: object) -> int:
-    """Read the settings, and begin to connect to the database."""
+    """Read the settings, and connect to the database if it is there."""
     version = _server_version()
     if version in _BROKEN_VERSIONS:
         _log(radiusd.L_ERR, f"FreeRADIUS {version} loses what Python answers: upgrade")
