@@ -1,0 +1,197 @@
+"""In a real browser: pages hold together, and axe finds nothing serious on them.
+
+Debian's chromium, driven by Playwright; `make test` installs it (bin/bootstrap --test).
+Screenshots stay in var/screenshots/ when KHATA_SCREENSHOTS=1.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from billing_core.db.corrections import read_bill
+from billing_core.db.profiles import NewProfile, insert_profile
+from billing_core.services.billing_run import run_cycles
+from tests.builders import NOON, Packets, a_customer, a_nas, a_package, fold
+from tests.web.conftest import PASSWORD, Site, settings_for
+
+CHROMIUM = Path("/usr/bin/chromium")
+AXE = Path(__file__).parent / "vendor" / "axe" / "axe.min.js"
+SIZES = {"wide": (1280, 800), "phone": (390, 800)}
+PAGES = (
+    "/dashboard",
+    "/customers",
+    "/customers/new",
+    "/customers/1",
+    "/customers/1/cash",
+    "/customers/1/suspend",
+    "/customers/1/package",
+    "/bills",
+    "/bills/1/1",
+    "/bills/1/1/void",
+    "/account",
+    "/account/second-factor",
+    "/no-such-page",
+)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for all."""
+    if not CHROMIUM.exists():
+        pytest.fail("there is no chromium: bin/bootstrap --test installs it")
+    # No sandbox: it cannot be had as root, and the pages are our own.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(site: Site) -> Iterator[str]:
+    """The site on a port, with a customer who owes and is online."""
+    site.operator_id("boss", "admin")
+    insert_profile(site.conn, NewProfile("monthly", "monthly"))
+    package = a_package(
+        site.conn, name="Home 10", billing="monthly", price=Decimal(500)
+    )
+    a_customer(
+        site.conn, package, username="rahim", name="রহিম উদ্দিন", profile="monthly"
+    )
+    zone = settings_for("").zone
+    run_cycles(site.conn, as_of=NOON, now=NOON, zone=zone, actor="scheduler")
+    fold(site.conn, Packets("rahim", a_nas(site.conn)).start())
+    server = make_server("127.0.0.1", 0, site.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def open_page(chromium: Browser, size: str, **more: Any) -> Page:
+    width, height = SIZES[size]
+    context = chromium.new_context(
+        viewport={"width": width, "height": height}, locale="en-GB", **more
+    )
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    return page
+
+
+def log_in(page: Page, address: str) -> None:
+    page.goto(f"{address}/login")
+    page.get_by_label("Username").fill("boss")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/dashboard")
+
+
+def serious_findings(page: Page) -> list[str]:
+    # Given to the page by the debugger, which the page's own policy does not bind.
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{rule['id']}: {node['html'][:120]} {node['failureSummary'][:200]}"
+        for rule in found["violations"]
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+
+
+def look_at(page: Page, name: str, problems: list[str]) -> None:
+    """Look for what is wrong with a page as it stands."""
+    problems += [f"{name}: {finding}" for finding in serious_findings(page)]
+    wider = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    if wider > 0:
+        problems.append(f"{name}: {wider} px wider than the screen")
+    if os.environ.get("KHATA_SCREENSHOTS"):
+        folder = Path("var/screenshots")
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_pages_are_accessible_and_fit_the_screen(
+    chromium: Browser, address: str, size: str, scheme: str
+) -> None:
+    page = open_page(chromium, size, color_scheme=scheme)
+    broken: list[str] = []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    page.on(
+        "console",
+        lambda told: (
+            broken.append(told.text)
+            if told.type == "error" and "404" not in told.text
+            else None
+        ),
+    )
+    problems: list[str] = []
+    page.goto(f"{address}/login")
+    look_at(page, f"login-{size}-{scheme}", problems)
+    log_in(page, address)
+    for path in PAGES:
+        page.goto(address + path)
+        look_at(page, f"{path.strip('/').replace('/', '-')}-{size}-{scheme}", problems)
+    page.context.close()
+    assert problems == []
+    assert broken == []
+
+
+@pytest.mark.timeout(300)
+def test_the_menu_of_a_phone_opens_without_a_script(
+    chromium: Browser, address: str
+) -> None:
+    page = open_page(chromium, "phone", java_script_enabled=False)
+    log_in(page, address)
+    menu = page.get_by_role("navigation", name="Pages")
+    assert not menu.is_visible()
+    page.get_by_text("Menu", exact=True).click()
+    assert menu.is_visible()
+    menu.get_by_role("link", name="Customer Bills").click()
+    page.wait_for_url("**/bills")
+    page.context.close()
+
+
+@pytest.mark.timeout(300)
+def test_an_operator_takes_cash_for_a_bill_with_the_keyboard(
+    chromium: Browser, address: str, site: Site
+) -> None:
+    page = open_page(chromium, "wide")
+    log_in(page, address)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.goto(f"{address}/bills")
+    page.get_by_role("link", name="mark paid").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/cash?**")
+    page.get_by_label("Amount").press("Enter")
+    page.wait_for_url("**/payments/1/1")
+    assert "the receipt is R1" in page.get_by_role("status").inner_text()
+    assert read_bill(site.conn, 1, 1).status == "paid"
+    page.go_back()
+    page.go_back()
+    assert page.url.startswith(f"{address}/bills")
+    page.context.close()
+
+
+@pytest.mark.timeout(300)
+def test_charts_are_drawn(chromium: Browser, address: str) -> None:
+    page = open_page(chromium, "wide")
+    log_in(page, address)
+    page.wait_for_selector(".chart canvas")
+    assert page.locator(".chart canvas").count() == 2
+    page.context.close()

@@ -1,0 +1,166 @@
+"""The pages' lists read by indexes: no plan walks through a big table."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import psycopg
+import pytest
+
+from billing_core.db import web_bills, web_customers, web_dashboard
+from billing_core.db.connect import Connection, connect
+from tests.builders import NOON, a_package
+
+FILL = Path(__file__).with_name("big.sql")
+BIG = {
+    "customer",
+    "bill",
+    "wallet",
+    "payment",
+    "ledger_entry",
+    "posting",
+    "acct_session",
+}
+
+
+@pytest.fixture(scope="module")
+def big(shared_database_url: str) -> Iterator[Connection]:
+    """A database with enough in it."""
+    with connect(shared_database_url, application="tests") as conn:
+        a_package(conn)
+        conn.execute(FILL.read_text(encoding="utf-8"))  # type: ignore[call-overload]
+        conn.execute("VACUUM ANALYZE")
+        yield conn
+
+
+class Explained(psycopg.Cursor[Any]):
+    """A cursor that keeps the plan of what it is asked."""
+
+    plans: ClassVar[list[Any]] = []
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        text = query if isinstance(query, str) else query.as_string(self.connection)
+        with psycopg.Cursor(self.connection) as plain:
+            plain.execute("EXPLAIN (FORMAT JSON) " + text, params, prepare=False)
+            (plan,) = plain.fetchone() or ([],)
+        self.plans.append(plan)
+        return super().execute(query, params, **options)
+
+
+@pytest.fixture
+def watched(big: Connection) -> Iterator[Connection]:
+    """The big database; each query's plan is kept, and looked at in the end."""
+    Explained.plans.clear()
+    big.cursor_factory = Explained
+    try:
+        yield big
+    finally:
+        big.cursor_factory = psycopg.Cursor
+
+
+def walked(plan: Any) -> Iterator[str]:
+    """Name the big tables that a plan walks through from end to end."""
+    if isinstance(plan, list):
+        for part in plan:
+            yield from walked(part)
+    elif isinstance(plan, dict):
+        if plan.get("Node Type") == "Seq Scan" and plan["Relation Name"] in BIG:
+            yield plan["Relation Name"]
+        for key in ("Plan", "Plans"):
+            if key in plan:
+                yield from walked(plan[key])
+
+
+def check() -> None:
+    assert Explained.plans
+    for plan in Explained.plans:
+        assert list(walked(plan)) == [], json.dumps(plan, indent=1)
+
+
+ALL_CUSTOMERS = web_customers.CustomerFilter()
+CUSTOMER_FILTERS = {
+    "none": ALL_CUSTOMERS,
+    "search": replace(ALL_CUSTOMERS, search="user1234"),
+    "mobile": replace(ALL_CUSTOMERS, search="01710001"),
+    "suspended": replace(ALL_CUSTOMERS, status="suspended"),
+    "zone": replace(ALL_CUSTOMERS, zone="zone 7"),
+    "operator": replace(ALL_CUSTOMERS, operator_id=3),
+    "online": replace(ALL_CUSTOMERS, online=True),
+    "owing": replace(ALL_CUSTOMERS, owing=True),
+    "parked": replace(ALL_CUSTOMERS, parked=True),
+    "to be suspended": replace(ALL_CUSTOMERS, suspended_by=NOON + timedelta(days=5)),
+}
+ALL_BILLS = web_bills.BillFilter()
+BILL_FILTERS = {
+    "none": ALL_BILLS,
+    "number": replace(ALL_BILLS, search="B-00000077"),
+    "search": replace(ALL_BILLS, search="user1234"),
+    "open": replace(ALL_BILLS, is_open=True),
+    "overdue": replace(ALL_BILLS, is_open=True, overdue_at=NOON),
+    "customer": replace(ALL_BILLS, customer_id=77),
+    "issued": replace(
+        ALL_BILLS, issued_from=NOON - timedelta(days=40), issued_until=NOON
+    ),
+    "due": replace(
+        ALL_BILLS, due_from=NOON - timedelta(days=60), due_until=NOON - timedelta(50)
+    ),
+    "zone": replace(ALL_BILLS, zone="zone 7"),
+}
+SCOPES = {"everybody's": None, "a reseller's": [3]}
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("name", CUSTOMER_FILTERS)
+def test_a_page_of_customers_is_read_by_indexes(
+    watched: Connection, name: str, scope: str
+) -> None:
+    wanted = CUSTOMER_FILTERS[name]
+    web_customers.list_customers(watched, wanted, SCOPES[scope], after=None, limit=51)
+    web_customers.list_customers(watched, wanted, SCOPES[scope], after=9000, limit=51)
+    check()
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("name", BILL_FILTERS)
+def test_a_page_of_bills_is_read_by_indexes(
+    watched: Connection, name: str, scope: str
+) -> None:
+    wanted, after = BILL_FILTERS[name], (NOON - timedelta(days=30), 1000)
+    web_bills.list_bills(watched, wanted, SCOPES[scope], after=None, limit=51)
+    web_bills.list_bills(watched, wanted, SCOPES[scope], after=after, limit=51)
+    check()
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_the_dashboard_is_read_by_indexes(watched: Connection, scope: str) -> None:
+    since = NOON - timedelta(days=3)
+    web_dashboard.read_standing(watched, SCOPES[scope], soon=NOON)
+    web_dashboard.logins_by_hour(watched, SCOPES[scope], since=since)
+    web_dashboard.rejects_by_hour(watched, SCOPES[scope], since=since)
+    check()
+
+
+def test_one_customer_and_one_bill_are_read_by_indexes(watched: Connection) -> None:
+    web_customers.is_customer_of(watched, 77, [3])
+    web_customers.list_wallet(watched, 77, limit=20)
+    web_customers.list_payments_of(watched, 77, limit=20)
+    web_customers.list_zones(watched, None)
+    web_customers.list_zones(watched, [3])
+    web_customers.is_bill_of(watched, 77, 77, [3])
+    web_bills.list_bill_history(watched, 77, 77)
+    check()
+
+
+def test_a_walk_would_be_seen(watched: Connection) -> None:
+    watched.execute("SELECT count(*) FROM bill WHERE net > 1")
+    assert list(walked(Explained.plans)) == ["bill"]
+
+
+def test_a_filter_never_opens_a_transaction_that_stays(big: Connection) -> None:
+    stream = web_bills.stream_bills(big, ALL_BILLS, None)
+    next(stream)
+    stream.close()
+    assert big.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
