@@ -7,6 +7,7 @@ from web import (
     access,
     bill_actions,
     bills,
+    bills_summary,
     customer_actions,
     customers,
     dashboard,
@@ -38,6 +39,7 @@ BLUEPRINTS = (
     verify.pages,
     payments.pages,
     payment_actions.pages,
+    bills_summary.pages,
 )
 
 

@@ -8,7 +8,7 @@ from billing_core.db import web_bills as db
 from billing_core.db.ledger import list_bill_lines
 from billing_core.db.operators import list_operators
 from billing_core.db.packages import list_packages
-from billing_core.db.web_customers import list_zones
+from billing_core.db.web_customers import OWN, list_zones
 from billing_core.permissions import Permission
 from web import exports, lists
 from web.access import Page, current_operator, my_bill, operator_pages
@@ -119,10 +119,9 @@ def _filter_form() -> BillFilterForm:
     form.status.choices = choices_of(
         [(s, say(s)) for s in _STATUSES], any_label=whichever
     )
-    form.operator.choices = choices_of(
-        [(o.operator_id, o.username) for o in list_operators(at.conn, me.scope)],
-        any_label=whichever,
-    )
+    own = [(OWN, _("the provider's own"))] if me.scope is None else []
+    sellers = [(o.operator_id, o.username) for o in list_operators(at.conn, me.scope)]
+    form.operator.choices = choices_of([*own, *sellers], any_label=whichever)
     form.package.choices = choices_of(
         [(p.package_id, p.name) for p in list_packages(at.conn)], any_label=whichever
     )

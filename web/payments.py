@@ -10,7 +10,7 @@ from billing_core.db import web_payments as db
 from billing_core.db.operators import list_operators
 from billing_core.db.receipts import list_settled
 from billing_core.db.refunds import list_refunds_of_payment
-from billing_core.db.web_customers import CustomerFilter, list_customers
+from billing_core.db.web_customers import OWN, CustomerFilter, list_customers
 from billing_core.money import ZERO
 from billing_core.permissions import Permission
 from billing_core.refunds import OPEN
@@ -156,8 +156,9 @@ def _filter_form() -> PaymentFilterForm:
     form.gateway.choices = choices_of(
         [(g, say(g)) for g in _GATEWAYS], any_label=whichever
     )
+    own = [(OWN, _("the provider's own"))] if me.scope is None else []
     form.operator.choices = choices_of(
-        [(o.operator_id, o.username) for o in operators], any_label=whichever
+        [*own, *((o.operator_id, o.username) for o in operators)], any_label=whichever
     )
     form.taken_by.choices = choices_of(
         [(f"operator:{o.username}", o.username) for o in operators],

@@ -27,6 +27,7 @@ class BillFilter:
     overdue_at: datetime | None = None
     kind: str | None = None
     package_id: int | None = None
+    #: Whose customer's; 0 = the provider's own.
     operator_id: int | None = None
     zone: str | None = None
     issued_from: datetime | None = None

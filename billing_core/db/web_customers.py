@@ -17,6 +17,8 @@ _QUERIES = load_queries("web_customers")
 COUNTED_MAX = 50_000
 #: Operators whose customers one sees; None = everybody's.
 Scope = Sequence[int] | None
+#: In a filter by operator: customers that are the provider's own.
+OWN = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class PaymentFilter:
     #: mobile.
     search: str | None = None
     methods: Sequence[str] | None = None
-    #: Whose customer paid.
+    #: Whose customer paid; 0 = the provider's own.
     operator_id: int | None = None
     #: Who took or approved it, as the ledger calls him.
     taken_by: str | None = None
