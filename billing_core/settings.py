@@ -19,6 +19,13 @@ from billing_core.gateway_settings import NO_GATEWAYS, PaymentSettings, read_pay
 from billing_core.gateway_settings import PLAIN_NAMES as GATEWAY_PLAIN_NAMES
 from billing_core.gateway_settings import SECRET_NAMES as GATEWAY_SECRET_NAMES
 from billing_core.gateways.contract import GatewaySettingError
+from billing_core.hotspot import (
+    NO_HOSTS,
+    HotspotHosts,
+    HotspotSettingError,
+    read_hotspot_hosts,
+)
+from billing_core.hotspot import PLAIN_NAMES as HOTSPOT_PLAIN_NAMES
 from billing_core.message_settings import (
     PLAIN_NAMES,
     SECRET_NAMES,
@@ -51,6 +58,7 @@ PLAIN = (
     "trusted_proxies",
     *PLAIN_NAMES,
     *GATEWAY_PLAIN_NAMES,
+    *HOTSPOT_PLAIN_NAMES,
 )
 KNOWN_KEYS = frozenset((*PLAIN, *SECRETS, *(f"{name}_file" for name in SECRETS)))
 
@@ -93,6 +101,8 @@ class Settings:
     trusted_proxies: int = 0
     #: Without them there are no recharge cards.
     card_keys: CardKeys | None = None
+    #: Beside our NAS: where login pages of our hotspots stand.
+    hotspot_hosts: HotspotHosts = NO_HOSTS
 
     def __repr__(self) -> str:  # a traceback or a log line must not show the secrets
         return f"Settings(currency={self.currency!r}, zone={self.zone.key!r})"
@@ -207,7 +217,13 @@ def _build(source: _Source) -> Settings:
         policy = read_policy(source.optional, mail_server, sms_gateway)
         card_keys = read_card_keys(source.optional)
         payments = read_payments(source.optional)
-    except (MessageSettingError, CardSettingError, GatewaySettingError) as error:
+        hotspot_hosts = read_hotspot_hosts(source.optional)
+    except (
+        MessageSettingError,
+        CardSettingError,
+        GatewaySettingError,
+        HotspotSettingError,
+    ) as error:
         raise SettingsError(str(error)) from error
     return Settings(
         database_url=_database_url(*source.secret("database_url")),
@@ -224,6 +240,7 @@ def _build(source: _Source) -> Settings:
         trusted_proxies=_proxies(*source.text("trusted_proxies")),
         card_keys=card_keys,
         payments=payments,
+        hotspot_hosts=hotspot_hosts,
     )
 
 

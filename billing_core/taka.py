@@ -5,11 +5,17 @@ from decimal import Decimal
 from billing_core.money import round_money
 
 _BANGLA_DIGITS = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
+_LATIN_DIGITS = str.maketrans("০১২৩৪৫৬৭৮৯", "0123456789")
 
 
 def to_bangla_digits(text: str) -> str:
     """Write the digits of a text in Bangla."""
     return text.translate(_BANGLA_DIGITS)
+
+
+def to_latin_digits(text: str) -> str:
+    """Write the Bangla digits of a text as Latin ones."""
+    return text.translate(_LATIN_DIGITS)
 
 
 def format_amount(amount: Decimal) -> str:

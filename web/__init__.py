@@ -20,6 +20,7 @@ from web import (
     pay,
     payment_actions,
     payments,
+    portal_site,
     verify,
 )
 from web.desk import open_desks
@@ -40,6 +41,7 @@ BLUEPRINTS = (
     payments.pages,
     payment_actions.pages,
     bills_summary.pages,
+    *portal_site.BLUEPRINTS,
 )
 
 

@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
+from billing_core.db.customers import set_language as set_customer_language
 from billing_core.db.operators import (
     read_operator_credentials,
     set_operator_language,
@@ -169,6 +170,8 @@ def choose_language() -> Response:
         keep_language(chosen)
         if "operator" in g:
             set_operator_language(desk().conn, g.operator.operator_id, chosen)
+        elif "customer_id" in g:
+            set_customer_language(desk().conn, g.customer_id, chosen)
     return redirect(access.safe_next(request.form.get("next")) or "/", 303)
 
 

@@ -22,6 +22,8 @@ def index() -> AnyResponse:
     see_who()
     if "operator" in g:
         return redirect(url_for(first_place() or "account.index"), 303)
+    if "customer_id" in g:
+        return redirect(url_for("portal.index"), 303)
     return redirect(url_for("login.form"), 303)
 
 

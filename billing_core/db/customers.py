@@ -305,6 +305,13 @@ def set_contact(conn: Connection, customer_id: int, contact: Contact) -> None:
     )
 
 
+def set_language(conn: Connection, customer_id: int, language: str) -> None:
+    """Say in what language a customer reads and is written to."""
+    conn.execute(
+        _QUERIES["set_language"], {"customer_id": customer_id, "language": language}
+    )
+
+
 def set_operator(conn: Connection, customer_id: int, operator_id: int | None) -> None:
     """Say whose customer he is; None = the provider's own."""
     conn.execute(

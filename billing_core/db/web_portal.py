@@ -82,3 +82,9 @@ def read_usage(conn: Connection, customer_id: int, since: datetime) -> tuple[int
     values = {"customer_id": customer_id, "since": since}
     row = conn.execute(_QUERIES["read_usage"], values).fetchone()
     return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
+def list_nas_addresses(conn: Connection) -> frozenset[str]:
+    """Return the addresses of NAS of ours."""
+    rows = conn.execute(_QUERIES["list_nas_addresses"]).fetchall()
+    return frozenset(row[0] for row in rows)

@@ -127,6 +127,22 @@ def log_in_customer(
     now: datetime,
 ) -> Opened:
     """Let a customer into the portal by the password of his connection."""
+    customer_id = check_customer_password(
+        conn, username, password, secret_key=secret_key, address=address, now=now
+    )
+    return _let_customer_in(conn, customer_id, address, now)
+
+
+def check_customer_password(
+    conn: Connection,
+    username: str,
+    password: str,
+    *,
+    secret_key: bytes,
+    address: str,
+    now: datetime,
+) -> int:
+    """Return the customer whose username and password these are, or count a try."""
     limits = _limits("customer", username, address)
     admit_try(conn, limits, now)
     found = read_sealed_password(conn, username)
@@ -139,7 +155,7 @@ def log_in_customer(
     ):
         raise WrongLoginError
     forget_tries(conn, limits[:1])
-    return _let_customer_in(conn, found[0], address, now)
+    return found[0]
 
 
 def new_code(

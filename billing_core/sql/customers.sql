@@ -105,6 +105,10 @@ UPDATE customer
        address = %(address)s, comment = %(comment)s
  WHERE customer_id = %(customer_id)s
 
+-- set_language --
+-- What a customer reads and is written to in.
+UPDATE customer SET language = %(language)s WHERE customer_id = %(customer_id)s
+
 -- set_operator --
 -- Whose customer he is; NULL = the provider's own.
 UPDATE customer SET operator_id = %(operator_id)s WHERE customer_id = %(customer_id)s

@@ -30,3 +30,7 @@ SELECT DISTINCT s.customer_id, c.username, c.suspend_reason, c.language
 -- What a customer's sessions carried that began within a time.
 SELECT coalesce(sum(s.input_octets), 0)::bigint, coalesce(sum(s.output_octets), 0)::bigint
   FROM acct_session s WHERE s.customer_id = %(customer_id)s AND s.started_at >= %(since)s
+
+-- list_nas_addresses --
+-- Addresses of NAS of ours.
+SELECT host(address) FROM nas UNION SELECT host(coa_address) FROM nas WHERE coa_address IS NOT NULL
