@@ -32,11 +32,12 @@ class Permission(StrEnum):
     VIEW_REPORTS = "view_reports"
     MANAGE_CARDS = "manage_cards"
     SELL_CARDS = "sell_cards"
+    #: Those below him: sub-operators, managers, card distributors.
+    MANAGE_OPERATORS = "manage_operators"
     #: The provider's own, never a reseller's.
     MANAGE_BILLING = "manage_billing"
     MANAGE_PACKAGES = "manage_packages"
     MANAGE_NETWORK = "manage_network"
-    MANAGE_OPERATORS = "manage_operators"
     MANAGE_SETTINGS = "manage_settings"
     VIEW_LOGS = "view_logs"
 
@@ -48,7 +49,6 @@ OF_THE_PROVIDER = frozenset(
         Permission.MANAGE_BILLING,
         Permission.MANAGE_PACKAGES,
         Permission.MANAGE_NETWORK,
-        Permission.MANAGE_OPERATORS,
         Permission.MANAGE_SETTINGS,
         Permission.VIEW_LOGS,
     }
@@ -102,6 +102,15 @@ def allowed(rank: Rank, superiors: Iterable[Rank] = ()) -> frozenset[Permission]
 def can_be_given(role: str) -> frozenset[Permission]:
     """Return what a role does not have by itself and can be given."""
     return _MOST[role] - _OWN[role]
+
+
+def roles_below(role: str) -> tuple[str, ...]:
+    """Return the roles of those whom an operator of a role may take on."""
+    if role == ADMIN:
+        return ROLES
+    if role == OPERATOR:
+        return (SUB_OPERATOR, MANAGER, DISTRIBUTOR)
+    return (MANAGER, DISTRIBUTOR) if role == SUB_OPERATOR else ()
 
 
 def _of(rank: Rank) -> frozenset[Permission]:

@@ -5,6 +5,7 @@ from flask import Flask
 from billing_core.settings import Settings, load_settings
 from web import (
     access,
+    back_office,
     bill_actions,
     bills,
     bills_summary,
@@ -41,6 +42,7 @@ BLUEPRINTS = (
     payments.pages,
     payment_actions.pages,
     bills_summary.pages,
+    *back_office.BLUEPRINTS,
     *portal_site.BLUEPRINTS,
 )
 

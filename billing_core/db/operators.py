@@ -60,6 +60,25 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True)
+class OperatorTies:
+    """What hangs on an operator."""
+
+    has_operators: bool
+    has_customers: bool
+    is_last_admin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorEvent:
+    """Who did what that no customer's log tells."""
+
+    at: datetime
+    actor: str
+    what: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """What an operator proves himself by."""
 
@@ -180,6 +199,48 @@ def set_operator_terms(
             "language": language,
         },
     )
+
+
+def set_operator_role(
+    conn: Connection, operator: Operator, role: str, parent_id: int | None
+) -> None:
+    """Give an operator another role."""
+    try:
+        conn.execute(
+            _QUERIES["set_operator_role"],
+            {
+                "operator_id": operator.operator_id,
+                "role": role,
+                "parent_id": parent_id,
+            },
+        )
+    except errors.CheckViolation as error:
+        constraint = error.diag.constraint_name or ""
+        raise OperatorError(
+            operator.username, _CONSTRAINTS.get(constraint, constraint)
+        ) from None
+
+
+def read_operator_ties(conn: Connection, operator_id: int) -> OperatorTies:
+    """Return what hangs on an operator; admins stay as they are until the commit."""
+    conn.execute(_QUERIES["lock_admins"])
+    with conn.cursor(row_factory=class_row(OperatorTies)) as cursor:
+        found = cursor.execute(
+            _QUERIES["read_operator_ties"], {"operator_id": operator_id}
+        ).fetchone()
+    if found is None:
+        raise UnknownOperatorError(str(operator_id))
+    return found
+
+
+def list_operator_events(
+    conn: Connection, username: str, *, limit: int
+) -> list[OperatorEvent]:
+    """Return what an operator did and what was done to him, newest first."""
+    with conn.cursor(row_factory=class_row(OperatorEvent)) as cursor:
+        return cursor.execute(
+            _QUERIES["list_operator_events"], {"username": username, "limit": limit}
+        ).fetchall()
 
 
 def set_operator_language(conn: Connection, operator_id: int, language: str) -> None:

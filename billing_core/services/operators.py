@@ -8,9 +8,31 @@ from datetime import datetime
 from billing_core.db import operators as db
 from billing_core.db import web_sessions as sessions_db
 from billing_core.db.connect import Connection, in_transaction
+from billing_core.errors import BillingError
 from billing_core.operator_passwords import hash_password
 from billing_core.passwords import open_password, seal_password
-from billing_core.permissions import ADMIN, MANAGER, OPERATOR, ROLES, can_be_given
+from billing_core.permissions import (
+    ADMIN,
+    MANAGER,
+    OPERATOR,
+    ROLES,
+    SUB_OPERATOR,
+    Rank,
+    allowed,
+    can_be_given,
+)
+
+_RESELLERS = (OPERATOR, SUB_OPERATOR)
+
+
+class LastAdminError(BillingError):
+    """Somebody must be able to do everything."""
+
+    def __init__(self, username: str) -> None:
+        super().__init__(
+            f"{username} is the last admin: without him nobody could let one in."
+        )
+
 
 # RFC 4226 §4, R6: 160 bits are recommended.
 _TOTP_OCTETS = 20
@@ -78,14 +100,21 @@ def change_operator(
     name: str,
     permissions: Iterable[str],
     language: str,
+    role: str | None = None,
+    parent: str | None = None,
     actor: str,
     now: datetime,
 ) -> None:
-    """Say what an operator is called and may do; it holds from his next click."""
+    """Say what an operator is called and may do; it holds from his next click.
+
+    With `role` he has that role from now on, below `parent` (None = nobody).
+    """
 
     def work() -> None:
         operator = db.find_operator(conn, username)
-        given = _checked(username, operator.role, permissions)
+        given = _checked(username, role or operator.role, permissions)
+        if role is not None and (role, parent) != (operator.role, operator.parent):
+            _change_role(conn, operator, role, parent, actor=actor, now=now)
         db.set_operator_terms(
             conn,
             operator.operator_id,
@@ -134,6 +163,8 @@ def set_disabled(
 
     def work() -> bool:
         operator_id = db.find_operator(conn, username).operator_id
+        if is_disabled and db.read_operator_ties(conn, operator_id).is_last_admin:
+            raise LastAdminError(username)
         if not db.set_operator_disabled(conn, operator_id, is_disabled=is_disabled):
             return False
         sessions_db.delete_operator_sessions(conn, operator_id)
@@ -176,7 +207,9 @@ def open_totp(secret_key: bytes, sealed: bytes) -> str:
 
 
 def _checked(username: str, role: str, permissions: Iterable[str]) -> tuple[str, ...]:
-    given = tuple(sorted(set(permissions)))
+    # What his role has by itself need not be given, whoever ticked it.
+    own = {permission.value for permission in allowed(Rank(role, frozenset()))}
+    given = tuple(sorted(set(permissions) - own))
     can = {permission.value for permission in can_be_given(role)}
     for permission in given:
         if permission not in can:
@@ -186,6 +219,37 @@ def _checked(username: str, role: str, permissions: Iterable[str]) -> tuple[str,
                 f" {', '.join(sorted(can)) or 'nothing'}",
             )
     return given
+
+
+def _change_role(
+    conn: Connection,
+    operator: db.Operator,
+    role: str,
+    parent: str | None,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    ties = db.read_operator_ties(conn, operator.operator_id)
+    username = operator.username
+    if ties.is_last_admin and role != ADMIN:
+        raise LastAdminError(username)
+    if (ties.has_customers or ties.has_operators) and role not in _RESELLERS:
+        raise db.OperatorError(
+            username, f"has customers or operators of his own, so he is no {role}"
+        )
+    above = db.find_operator(conn, parent) if parent else None
+    if above is not None:
+        if ties.has_operators or above.operator_id == operator.operator_id:
+            raise db.OperatorError(
+                username, "has operators below him, so he stands below nobody"
+            )
+        _check_parent(username, role, above)
+    db.set_operator_role(conn, operator, role, above.operator_id if above else None)
+    note = f"{username}: {operator.role} -> {role}" + (
+        f", below {above.username}" if above else ""
+    )
+    db.log_operator_event(conn, at=now, actor=actor, what="operator role", note=note)
 
 
 def _check_parent(username: str, role: str, parent: db.Operator) -> None:

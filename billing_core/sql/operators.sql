@@ -43,6 +43,30 @@ UPDATE operator SET is_disabled = %(is_disabled)s
 UPDATE operator SET name = %(name)s, permissions = %(permissions)s, language = %(language)s
  WHERE operator_id = %(operator_id)s
 
+-- set_operator_role --
+-- Another role, below another operator or nobody.
+UPDATE operator SET role = %(role)s, parent_id = %(parent_id)s WHERE operator_id = %(operator_id)s
+
+-- read_operator_ties --
+-- What is his: operators below him, customers, and whether he is the last who may do all.
+SELECT EXISTS (SELECT FROM operator b WHERE b.parent_id = o.operator_id) AS has_operators,
+       EXISTS (SELECT FROM customer c WHERE c.operator_id = o.operator_id) AS has_customers,
+       o.role = 'admin' AND NOT o.is_disabled
+           AND NOT EXISTS (SELECT FROM operator a WHERE a.role = 'admin' AND NOT a.is_disabled
+                                                    AND a.operator_id <> o.operator_id) AS is_last_admin
+  FROM operator o WHERE o.operator_id = %(operator_id)s
+
+-- lock_admins --
+-- Two admins who disable one another at the same moment queue here.
+SELECT operator_id FROM operator WHERE role = 'admin' ORDER BY operator_id FOR UPDATE
+
+-- list_operator_events --
+-- What an operator did, and what was done to him, newest first.
+SELECT at, actor, what, note FROM operator_event
+ WHERE actor = 'operator:' || %(username)s
+    OR note = %(username)s OR note LIKE %(username)s || ',%%' OR note LIKE %(username)s || ':%%'
+ ORDER BY at DESC, operator_event_id DESC LIMIT %(limit)s
+
 -- set_operator_language --
 -- The language that an operator reads.
 UPDATE operator SET language = %(language)s WHERE operator_id = %(operator_id)s
