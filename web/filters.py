@@ -67,7 +67,7 @@ def day(value: date | datetime | None) -> str:
         return ""
     if isinstance(value, datetime):
         value = value.astimezone(settings().zone).date()
-    return format_date(value, "d MMM y", locale=language())
+    return _digits(format_date(value, "d MMM y", locale=language()))
 
 
 def moment(value: datetime | None) -> str:
@@ -85,7 +85,7 @@ def when(value: datetime | None) -> Markup | str:
     exact = moment(value)
     distance = value - now()
     short = (
-        format_timedelta(distance, add_direction=True)
+        _digits(format_timedelta(distance, add_direction=True))
         if abs(distance) < _RELATIVE_FOR
         else day(value)
     )

@@ -1,0 +1,144 @@
+"""English and Bangla: which is spoken to whom, and that nothing of the chrome lacks."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_file
+from babel.messages.mofile import read_mo
+from babel.messages.pofile import read_po
+from flask import g
+
+import web
+from tests.builders import a_customer, a_package
+from tests.web.conftest import Site
+from web import filters
+
+WEB = Path(web.__file__).parent
+CATALOGUES = WEB / "translations" / "bn" / "LC_MESSAGES"
+# What customers see, and what stands on each page. (Operators' own pages may follow.)
+FOR_EVERYBODY = sorted(
+    [
+        *(
+            WEB / "templates" / f"{name}.html"
+            for name in ("base", "public", "_parts", "login", "login_code", "error")
+        ),
+        *(WEB / "templates").glob("portal*/**/*.html"),
+        *(WEB / "templates").glob("pay/**/*.html"),
+        WEB / "navigation.py",
+        WEB / "words.py",
+        *WEB.glob("portal*.py"),
+    ]
+)
+_PLACE = re.compile(r"%\([a-z_]+\)s")
+
+
+def catalogue() -> Catalog:
+    with (CATALOGUES / "messages.po").open("rb") as file:
+        return read_po(file, locale="bn")
+
+
+def words_of(path: Path) -> Iterator[str]:
+    method = "jinja2" if path.suffix == ".html" else "python"
+    keywords = {"_": None, "gettext": None, "lazy_gettext": None, "_l": None}
+    for _line, message, _comments, _context in extract_from_file(
+        method, path, keywords=keywords, options={"trimmed": "true"}
+    ):
+        assert isinstance(message, str)
+        yield message
+
+
+@pytest.mark.parametrize("path", FOR_EVERYBODY, ids=lambda p: p.name)
+def test_whatever_customers_read_is_in_bangla_too(path: Path) -> None:
+    known = catalogue()
+    missing = [
+        text
+        for text in words_of(path)
+        if (found := known.get(text)) is None or not found.string
+    ]
+    assert missing == [], "bin/translations, then fill these in the .po"
+
+
+def test_what_is_filled_in_stands_in_a_translation_too() -> None:
+    for message in catalogue():
+        if message.id and message.string:
+            assert sorted(_PLACE.findall(str(message.id))) == sorted(
+                _PLACE.findall(str(message.string))
+            ), message.id
+
+
+def test_the_compiled_catalogue_is_that_of_the_text() -> None:
+    with (CATALOGUES / "messages.mo").open("rb") as file:
+        compiled = {m.id: m.string for m in read_mo(file) if m.id}
+    written = {m.id: m.string for m in catalogue() if m.id and m.string}
+    assert compiled == written, "run bin/translations"
+
+
+def test_a_visitor_reads_what_his_browser_asks_for_until_he_chooses(site: Site) -> None:
+    visitor = site.anonymous()
+    bangla = {"Accept-Language": "bn-BD,bn;q=0.9,en;q=0.5"}
+    assert "লগ ইন" in visitor.get("/login", headers=bangla).text
+    assert "Log in" in visitor.get("/login", headers={"Accept-Language": "de"}).text
+
+    visitor.post("/language", {"language": "bn", "next": "/login"})
+
+    page = visitor.get("/login").text
+    assert '<html lang="bn">' in page
+    assert "লগ ইন" in page
+
+
+def test_an_operators_language_is_kept_with_him(site: Site) -> None:
+    first = site.as_admin()
+    answer = first.post("/language", {"language": "bn", "next": "//evil.example"})
+    assert answer.location == "/"
+    assert "ড্যাশবোর্ড" in site.as_admin().get("/dashboard").text
+    first.post("/language", {"language": "xx"})
+    assert "ড্যাশবোর্ড" in site.as_admin().get("/dashboard").text
+
+
+def test_the_pages_of_operators_work_in_bangla(site: Site) -> None:
+    customer_id = a_customer(site.conn, a_package(site.conn), balance="1234567.5")
+    admin = site.as_admin()
+    admin.post("/language", {"language": "bn"})
+    page = admin.get(f"/customers/{customer_id}").text
+    assert "১২,৩৪,৫৬৭.৫০" in page
+    for path in ("/customers", "/bills", "/dashboard", "/account"):
+        assert admin.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("language", "amount", "day", "octets"),
+    [
+        ("en", "12,34,567.50", "24 Nov 2026", "1.50 GB"),
+        ("bn", "১২,৩৪,৫৬৭.৫০", "২৪ নভেম্বর ২০২৬", "১.৫০ GB"),
+    ],
+)
+def test_numbers_and_days_are_written_as_people_do(
+    site: Site, language: str, amount: str, day: str, octets: str
+) -> None:
+    # 23 November, 19:00 UTC, is the 24th in Dhaka.
+    moment = datetime(2026, 11, 23, 19, tzinfo=UTC)
+    with site.app.test_request_context("/"):
+        g.language = language
+        assert filters.amount(Decimal("1234567.5")) == amount
+        assert filters.day(moment).replace("নভে ", "নভেম্বর ") == day
+        assert filters.octets(1_500_000_000) == octets
+
+
+def test_times_are_told_by_distance_and_exactly(site: Site) -> None:
+    now = datetime(2026, 11, 24, 6, tzinfo=UTC)
+    with site.app.test_request_context("/"):
+        g.now, g.language = now, "en"
+        lately = filters.when(now - timedelta(hours=3))
+        long_ago = filters.when(now - timedelta(days=30))
+    assert ">3 hours ago</time>" in lately
+    assert 'title="24 Nov 2026 09:00:00"' in lately
+    assert ">25 Oct 2026</time>" in long_ago
+
+
+def test_the_page_says_in_which_language_it_is(site: Site) -> None:
+    assert '<html lang="en">' in site.anonymous().get("/login").text
