@@ -195,3 +195,21 @@ def test_charts_are_drawn(chromium: Browser, address: str) -> None:
     page.wait_for_selector(".chart canvas")
     assert page.locator(".chart canvas").count() == 2
     page.context.close()
+
+
+@pytest.mark.timeout(300)
+def test_the_list_follows_what_is_typed_and_so_does_the_address(
+    chromium: Browser, address: str
+) -> None:
+    page = open_page(chromium, "wide")
+    log_in(page, address)
+    page.goto(f"{address}/customers")
+    search = page.get_by_label("Username, name or mobile")
+    search.press_sequentially("nobody")
+    page.get_by_text("Nobody matches this filter.").wait_for()
+    assert "q=nobody" in page.url
+    search.fill("rah")
+    page.get_by_role("link", name="rahim").wait_for()
+    page.reload()
+    assert page.get_by_role("link", name="rahim").is_visible()
+    page.context.close()
