@@ -26,7 +26,7 @@ PUBLIC = {
 }
 # Public blueprints whose pages are guarded by a token or by the gateway's signature, or
 # are the portal's own way in; each has tests of its own.
-PUBLIC_BLUEPRINTS = {"pay", "portal_login", "hotspot", "manifest"}
+PUBLIC_BLUEPRINTS = {"pay", "portal_login", "hotspot", "suspended"}
 SECRET_WORD = "zzz-of-uttara"
 
 
