@@ -16,16 +16,29 @@ DAILY_DAYS = 30
 BALANCE = Decimal("1000.00")
 
 
-def fill_monthly(url: str, customers: int, *, joined: datetime) -> None:
-    """Take customers on whose cycles begin on the 1st; all are billed up to joined."""
+def fill_monthly(url: str, customers: int, *, joined: datetime, first: int = 1) -> None:
+    """Take customers on whose cycles begin on the 1st; all are billed up to joined.
+
+    They are numbered from the first on, where others are there already.
+    """
     package = NewPackage("bench-monthly", "monthly", price=MONTHLY_PRICE)
     with psycopg.connect(url, autocommit=True) as conn:
         insert_package(conn, package)
         profile_id = insert_profile(
             conn, NewProfile("bench-monthly", "monthly", bill_trigger="first")
         )
-        _customers(conn, customers, joined=joined, profile_id=profile_id)
-        conn.execute("UPDATE customer SET billed_until = activated_at")
+        _customers(
+            conn,
+            customers,
+            package.name,
+            joined=joined,
+            profile_id=profile_id,
+            first=first,
+        )
+        conn.execute(
+            "UPDATE customer SET billed_until = activated_at WHERE customer_id >= %s",
+            [first],
+        )
         _settle_down(conn, joined)
 
 
@@ -39,7 +52,7 @@ def fill_daily(url: str, customers: int, *, joined: datetime) -> None:
     )
     with psycopg.connect(url, autocommit=True) as conn:
         insert_package(conn, package)
-        _customers(conn, customers, joined=joined, profile_id=None)
+        _customers(conn, customers, package.name, joined=joined, profile_id=None)
         values = {"customers": customers, "balance": BALANCE, "joined": joined}
         for statement in _TOP_UPS:
             conn.execute(statement, values)
@@ -49,12 +62,16 @@ def fill_daily(url: str, customers: int, *, joined: datetime) -> None:
 def _customers(
     conn: psycopg.Connection,
     customers: int,
+    package: str,
     *,
     joined: datetime,
     profile_id: int | None,
+    first: int = 1,
 ) -> None:
     values = {
-        "customers": customers,
+        "first": first,
+        "last": first + customers - 1,
+        "package": package,
         "joined": joined,
         "profile_id": profile_id,
         # One for all: nobody logs in here.
@@ -77,12 +94,15 @@ _CUSTOMERS = (
     """
     INSERT INTO customer (customer_id, username, password_sealed, package_id,
                           profile_id, activated_at)
-    SELECT n, 'c' || n, %(sealed)s::bytea, (SELECT package_id FROM package),
-           %(profile_id)s::bigint, %(joined)s
-      FROM generate_series(1, %(customers)s) n
+    SELECT n, 'c' || n, %(sealed)s::bytea, package_id, %(profile_id)s::bigint,
+           %(joined)s
+      FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
+      JOIN package ON name = %(package)s
     """,
-    "INSERT INTO login SELECT username, customer_id FROM customer",
-    "INSERT INTO wallet (customer_id) SELECT customer_id FROM customer",
+    "INSERT INTO login SELECT username, customer_id FROM customer"
+    " WHERE customer_id >= %(first)s",
+    "INSERT INTO wallet (customer_id) SELECT customer_id FROM customer"
+    " WHERE customer_id >= %(first)s",
 )
 
 _TOP_UPS = (

@@ -13,6 +13,12 @@ from billing_core.services.service_days import run_service_days
 from billing_core.services.suspension import sweep_suspensions
 
 
+def command(kind: str, url: str, zone: ZoneInfo, moment: datetime) -> list[str]:
+    """Return the command of the process that runs a job: its memory is its own."""
+    program = [sys.executable, "-m", "bench.billing_job"]
+    return [*program, kind, url, zone.key, moment.isoformat()]
+
+
 def main(kind: str, url: str, zone_name: str, moment: str) -> None:
     """Run a job as of a moment; say its count, seconds and peak memory as JSON."""
     zone, now = ZoneInfo(zone_name), datetime.fromisoformat(moment)

@@ -12,6 +12,7 @@ from rich.console import Console
 from bench import machine, results
 from bench.measures import (
     billing,
+    billing_beside,
     exhaust,
     flat,
     fold,
@@ -23,6 +24,7 @@ from bench.measures import (
 from bench.people import Sizes
 from bench.results import Result
 from bench.site import Plan, Site, open_site
+from billing_core import stack
 
 #: In the order in which `all` runs them: each leaves what the next does not mind.
 MEASURES: dict[str, Callable[[Site], Result]] = {
@@ -31,6 +33,7 @@ MEASURES: dict[str, Callable[[Site], Result]] = {
     "fold": fold.measure,
     "exhaust": exhaust.measure,
     "payments": payments.measure,
+    "beside": billing_beside.measure,
     "memory": memory.measure,
     "flat": flat.measure,
 }
@@ -44,6 +47,7 @@ FULL = Plan(
     fold_events=120_000,
     exhausting=1_000,
     paying=1_000,
+    billed_beside=150_000,
     memory_requests=200_000,
     flat_small=Sizes(10_000, 10_000, 0),
     flat_large=Sizes(1_000_000, 10_000_000, 0),
@@ -58,6 +62,7 @@ QUICK = Plan(
     fold_events=8_000,
     exhausting=300,
     paying=200,
+    billed_beside=20_000,
     memory_requests=12_000,
     flat_small=Sizes(2_000, 2_000, 0),
     flat_large=Sizes(20_000, 100_000, 0),
@@ -118,24 +123,37 @@ def main(
     console = Console()
     # Before the figures are written into the tree.
     commit = machine.commit()
-    if "billing" in measures:
-        people = customers or (20_000 if quick else 1_000_000)
-        result = billing.measure(people, min(plan.rounds, 3), plan.calm_seconds_max)
+    done: list[Result] = []
+
+    def keep(result: Result, superuser_url: str) -> None:
+        done.append(result)
         results.show(console, result)
+        # At once: a later measure may fail, or be ended by a person.
+        if into is not None:
+            facts = machine.facts(_database_settings(superuser_url), commit)
+            _write(into, results.markdown(done, facts))
+
+    if "billing" in measures:
+        _bill(console, plan, customers or (20_000 if quick else 1_000_000), keep)
         if set(measures) == {"billing"}:
             return
     names = _chosen(measures)
-    done: list[Result] = []
     with open_site(plan, with_peers=bool(_WITH_PEERS & set(names))) as site:
         for name in names:
             console.print(f"measuring {name} …", highlight=False)
-            done.append(MEASURES[name](site))
-            results.show(console, done[-1])
-            # At once: a later measure may fail, or be ended by a person.
-            if into is not None:
-                settings = _database_settings(site.stack.superuser_url)
-                facts = machine.facts(settings, commit)
-                _write(into, results.markdown(done, facts))
+            keep(MEASURES[name](site), site.stack.superuser_url)
+
+
+def _bill(
+    console: Console, plan: Plan, customers: int, keep: Callable[[Result, str], None]
+) -> None:
+    def say(news: str) -> None:
+        console.print(news, highlight=False)
+
+    rounds = min(plan.rounds, 3)
+    with stack.scratch_var("khata-bench-") as var, stack.start_postgres_only(var) as pg:
+        result = billing.measure(pg, customers, rounds, plan.calm_seconds_max, say)
+        keep(result, pg.superuser_url)
 
 
 def _write(document: Path, figures: str) -> None:

@@ -36,6 +36,8 @@ class Plan:
     exhausting: int
     #: Suspended customers who pay at once, in each round.
     paying: int
+    #: Monthly customers who are billed while others log in.
+    billed_beside: int
     memory_requests: int
     flat_small: Sizes
     flat_large: Sizes

@@ -2,17 +2,17 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from time import monotonic
 from zoneinfo import ZoneInfo
 
 import psycopg
 from psycopg import sql
 
-from bench import billing_bare, billing_data
+from bench import billing_bare, billing_data, billing_job
 from bench.machine import Quiet, foreign_busy, wait_until_calm
 from bench.results import Result, Series, at_least, at_most
 from billing_core import stack
@@ -20,6 +20,9 @@ from billing_core.migrations import migrate
 
 _ZONE = ZoneInfo("Asia/Dhaka")
 _MEMORY_MB_MAX = 200
+#: On more customers than this a run takes minutes, and two say what three would.
+_MANY = 500_000
+_MANY_ROUNDS = 2
 #: One of so many owes too long.
 _SUSPENDED = 100
 
@@ -44,18 +47,30 @@ class _Kind:
     period: Callable[[int], tuple[datetime, datetime]]
 
 
-def measure(customers: int, rounds: int, calm_seconds_max: float) -> Result:
+def measure(
+    pg: stack.Postgres,
+    customers: int,
+    rounds: int,
+    calm_seconds_max: float,
+    say: Callable[[str], None],
+) -> Result:
     """Bill a tenth of the customers and all of them, by month and by day."""
     busy: list[float] = []
     sides: dict[tuple[str, int], _Side] = {}
-    with stack.scratch_var("khata-bench-") as var, stack.start_postgres_only(var) as pg:
-        for kind in _KINDS:
-            for count in (customers // 10, customers):
-                with _database(pg, kind, count) as url:
-                    wait_until_calm(calm_seconds_max)
-                    sides[kind.name, count] = _alternate(
-                        pg, url, kind, count, rounds, busy
-                    )
+    began = monotonic()
+
+    def tell(news: str) -> None:
+        say(f"{monotonic() - began:,.0f} s: {news}")
+
+    for kind in _KINDS:
+        for count in (customers // 10, customers):
+            with _database(pg, kind, count) as url:
+                tell(f"{kind.name}, {count:,}: filled, {_size(url)}")
+                wait_until_calm(calm_seconds_max)
+                often = min(rounds, _MANY_ROUNDS) if count > _MANY else rounds
+                sides[kind.name, count] = _alternate(
+                    pg, url, kind, count, often, busy, tell
+                )
     checks = []
     for kind in _KINDS:
         small, large = (sides[kind.name, n] for n in (customers // 10, customers))
@@ -99,6 +114,7 @@ def _alternate(
     customers: int,
     rounds: int,
     busy: list[float],
+    tell: Callable[[str], None],
 ) -> _Side:
     label = f"{kind.name}, {customers:,}"
     side = _Side(
@@ -121,6 +137,10 @@ def _alternate(
             kind.bare(conn, customers, start, end)
         seconds = (datetime.now(UTC) - began).total_seconds()
         side.bare.values.append(customers / seconds)
+        tell(
+            f"{label}: round {number + 1} of {rounds}: {side.ours.values[-1]:,.0f}/s,"
+            f" bare {side.bare.values[-1]:,.0f}/s, {_size(url)}"
+        )
     return side
 
 
@@ -145,10 +165,8 @@ def _sweep(url: str, customers: int, now: datetime) -> float:
 
 def _job(kind: str, url: str, now: datetime) -> dict[str, float]:
     """Run a job in a process of its own: its memory is nobody else's."""
-    command = [sys.executable, "-m", "bench.billing_job", kind, url, _ZONE.key]
-    done = subprocess.run(
-        [*command, now.isoformat()], check=True, capture_output=True, text=True
-    )
+    command = billing_job.command(kind, url, _ZONE, now)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     answer: dict[str, float] = json.loads(done.stdout)
     if not answer["count"]:
         raise RuntimeError(f"{kind} did nothing as of {now.isoformat()}")
@@ -173,6 +191,13 @@ def _database(pg: stack.Postgres, kind: _Kind, customers: int) -> Iterator[str]:
     yield url
     with psycopg.connect(pg.url, autocommit=True) as admin:
         admin.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+
+
+def _size(url: str) -> str:
+    with psycopg.connect(url) as conn:
+        row = conn.execute("SELECT pg_database_size(current_database())").fetchone()
+    assert row is not None
+    return f"{row[0] / 1e9:.2f} GB"
 
 
 def _month(number: int) -> tuple[datetime, datetime]:
