@@ -22,6 +22,7 @@ from web import (
     payment_actions,
     payments,
     portal_site,
+    profiles,
     verify,
 )
 from web.desk import open_desks
@@ -42,6 +43,7 @@ BLUEPRINTS = (
     payments.pages,
     payment_actions.pages,
     bills_summary.pages,
+    profiles.pages,
     *back_office.BLUEPRINTS,
     *portal_site.BLUEPRINTS,
 )

@@ -1,5 +1,7 @@
 """Billing profiles and VAT profiles."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
@@ -26,6 +28,20 @@ class UnknownProfileError(BillingError):
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(f"There is no {kind} profile {name}.")
+
+
+class ProfileUsedError(BillingError):
+    """Customers are on the profile."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"Customers are on billing profile {name}: {why}.")
+
+
+class VatContradictionError(BillingError):
+    """A VAT profile contradicts itself or another."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"VAT profile {name}: {why}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,27 @@ class Profile(NewProfile):
     customers: int
 
 
+@dataclass(frozen=True, slots=True)
+class VatRow:
+    """A VAT profile in a list."""
+
+    vat_profile_id: int
+    name: str
+    #: BIN in Bangladesh.
+    registration_number: str
+    inclusive: bool
+    #: Billing profiles that use it.
+    profiles: int
+    #: The first day of each rate, and the rates; the newest first.
+    effective_from: list[date]
+    percent: list[Decimal]
+
+    @property
+    def rates(self) -> list[tuple[date, Decimal]]:
+        """Return (first day, percent), the newest first."""
+        return list(zip(self.effective_from, self.percent, strict=True))
+
+
 _CONSTRAINTS = {
     "billing_profile_name_unique": "another profile has this name",
     "billing_profile_day_given": "trigger `day` needs a bill day, and no other has one",
@@ -91,13 +128,46 @@ _CONSTRAINTS = {
 
 def insert_profile(conn: Connection, profile: NewProfile) -> int:
     """Write a billing profile and return its id."""
-    try:
+    with _told_of(profile.name):
         row = conn.execute(_QUERIES["insert_profile"], asdict(profile)).fetchone()
-    except errors.IntegrityError as error:
-        constraint = error.diag.constraint_name or ""
-        why = _CONSTRAINTS.get(constraint, constraint)
-        raise ProfileContradictionError(profile.name, why) from None
     return 0 if row is None else int(row[0])
+
+
+def update_profile(conn: Connection, profile_id: int, profile: NewProfile) -> None:
+    """Write what is said of a billing profile anew."""
+    values = {**asdict(profile), "profile_id": profile_id}
+    with _told_of(profile.name):
+        conn.execute(_QUERIES["update_profile"], values)
+
+
+def lock_profile(conn: Connection, profile_id: int) -> Profile:
+    """Lock a billing profile and return it as it is now."""
+    conn.execute(_QUERIES["lock_profile"], {"profile_id": profile_id})
+    return read_profile(conn, profile_id)
+
+
+def read_profile(conn: Connection, profile_id: int) -> Profile:
+    """Return one billing profile."""
+    for profile in list_profiles(conn):
+        if profile.profile_id == profile_id:
+            return profile
+    raise UnknownProfileError("billing", str(profile_id))
+
+
+def delete_profile(conn: Connection, profile: Profile) -> None:
+    """Delete a billing profile that no customer is on."""
+    try:
+        conn.execute(_QUERIES["delete_profile"], {"profile_id": profile.profile_id})
+    except errors.ForeignKeyViolation:
+        raise ProfileUsedError(profile.name, "move them to another first") from None
+
+
+def list_customers_on(
+    conn: Connection, profile_id: int, *, after: int, limit: int
+) -> list[tuple[int, str]]:
+    """Return (customer_id, username) of customers on a profile, after one of them."""
+    values = {"profile_id": profile_id, "after": after, "limit": limit}
+    return conn.execute(_QUERIES["list_customers_on"], values).fetchall()
 
 
 def list_profiles(conn: Connection) -> list[Profile]:
@@ -123,14 +193,17 @@ def insert_vat_profile(
     rates: list[tuple[date, Decimal]],
 ) -> int:
     """Write a VAT profile with its rates and return its id."""
-    row = conn.execute(
-        _QUERIES["insert_vat_profile"],
-        {
-            "name": name,
-            "registration_number": registration_number,
-            "inclusive": inclusive,
-        },
-    ).fetchone()
+    try:
+        row = conn.execute(
+            _QUERIES["insert_vat_profile"],
+            {
+                "name": name,
+                "registration_number": registration_number,
+                "inclusive": inclusive,
+            },
+        ).fetchone()
+    except errors.UniqueViolation:
+        raise VatContradictionError(name, "another has this name") from None
     vat_profile_id = 0 if row is None else int(row[0])
     for effective_from, percent in rates:
         add_vat_rate(conn, vat_profile_id, effective_from, percent)
@@ -141,14 +214,25 @@ def add_vat_rate(
     conn: Connection, vat_profile_id: int, effective_from: date, percent: Decimal
 ) -> None:
     """Let a VAT profile have another rate from a date on."""
-    conn.execute(
-        _QUERIES["insert_vat_rate"],
-        {
-            "vat_profile_id": vat_profile_id,
-            "effective_from": effective_from,
-            "percent": percent,
-        },
-    )
+    try:
+        conn.execute(
+            _QUERIES["insert_vat_rate"],
+            {
+                "vat_profile_id": vat_profile_id,
+                "effective_from": effective_from,
+                "percent": percent,
+            },
+        )
+    except errors.UniqueViolation:
+        raise VatContradictionError(
+            str(vat_profile_id), f"it has a rate from {effective_from} already"
+        ) from None
+
+
+def list_vat_profiles(conn: Connection) -> list[VatRow]:
+    """Return every VAT profile with its rates."""
+    with conn.cursor(row_factory=class_row(VatRow)) as cursor:
+        return cursor.execute(_QUERIES["list_vat_profiles"]).fetchall()
 
 
 def find_vat_profile(conn: Connection, name: str) -> int:
@@ -164,3 +248,14 @@ def set_profile(conn: Connection, customer_id: int, profile_id: int) -> None:
     conn.execute(
         _QUERIES["set_profile"], {"customer_id": customer_id, "profile_id": profile_id}
     )
+
+
+@contextmanager
+def _told_of(name: str) -> Iterator[None]:
+    """Tell in a person's words what a constraint of the table refuses."""
+    try:
+        yield
+    except errors.IntegrityError as error:
+        constraint = error.diag.constraint_name or ""
+        why = _CONSTRAINTS.get(constraint, constraint)
+        raise ProfileContradictionError(name, why) from None

@@ -36,3 +36,41 @@ SELECT vat_profile_id FROM vat_profile WHERE name = %(name)s
 -- set_profile --
 -- Put a customer on a billing profile.
 UPDATE customer SET profile_id = %(profile_id)s, parked_reason = NULL WHERE customer_id = %(customer_id)s
+
+-- lock_profile --
+-- Guards what is changed of a profile against who changes it at the same moment.
+SELECT profile_id FROM billing_profile WHERE profile_id = %(profile_id)s FOR UPDATE
+
+-- update_profile --
+-- What is said of a billing profile, anew.
+UPDATE billing_profile
+   SET name = %(name)s, billing_type = %(billing_type)s, bill_trigger = %(bill_trigger)s, bill_day = %(bill_day)s,
+       in_advance = %(in_advance)s, cycle_ends_with_month = %(cycle_ends_with_month)s, due_days = %(due_days)s,
+       grace_days = %(grace_days)s, due_threshold = %(due_threshold)s, auto_bill = %(auto_bill)s,
+       auto_suspend = %(auto_suspend)s, auto_activate = %(auto_activate)s,
+       bill_while_suspended = %(bill_while_suspended)s, suspended_state = %(suspended_state)s,
+       suspended_pool = %(suspended_pool)s, suspended_address_list = %(suspended_address_list)s,
+       proration = %(proration)s, vat_profile_id = %(vat_profile_id)s,
+       minimum_validity_days = %(minimum_validity_days)s, daily_charge = %(daily_charge)s
+ WHERE profile_id = %(profile_id)s
+
+-- delete_profile --
+-- A profile that no customer is on; the foreign key refuses any other.
+DELETE FROM billing_profile WHERE profile_id = %(profile_id)s
+
+-- list_customers_on --
+-- Customers on a profile, after one of them.
+SELECT customer_id, username FROM customer
+ WHERE profile_id = %(profile_id)s AND customer_id > %(after)s
+ ORDER BY customer_id LIMIT %(limit)s
+
+-- list_vat_profiles --
+-- VAT profiles with their rates, the newest first, and how many billing profiles use each.
+SELECT v.vat_profile_id, v.name, v.registration_number, v.inclusive,
+       (SELECT count(*) FROM billing_profile f WHERE f.vat_profile_id = v.vat_profile_id) AS profiles,
+       coalesce(array_agg(r.effective_from ORDER BY r.effective_from DESC) FILTER (WHERE r.percent IS NOT NULL), '{}')
+           AS effective_from,
+       coalesce(array_agg(r.percent ORDER BY r.effective_from DESC) FILTER (WHERE r.percent IS NOT NULL), '{}')
+           AS percent
+  FROM vat_profile v LEFT JOIN vat_rate r ON r.vat_profile_id = v.vat_profile_id
+ GROUP BY v.vat_profile_id ORDER BY v.name

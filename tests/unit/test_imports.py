@@ -29,6 +29,7 @@ PURE = (
     "money",
     "payments",
     "permissions",
+    "profile_preview",
     "proration",
     "reminders",
     "service_days",
