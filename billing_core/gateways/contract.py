@@ -179,8 +179,6 @@ class Hint:
     transaction_id: str | None = None
     #: False = a signature that should be right is not; the gateway is still asked.
     signature_is_right: bool | None = None
-    #: The sender's id of a message that he may send again (gateway_message).
-    message_id: str | None = None
 
 
 class RefundState(StrEnum):

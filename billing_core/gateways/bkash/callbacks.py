@@ -32,13 +32,7 @@ def hint_of_webhook(message: SnsMessage | None) -> Hint:
     if message is None:
         return Hint(None, None, "", signature_is_right=False)
     if message.is_confirmation:
-        return Hint(
-            None,
-            None,
-            SUBSCRIPTION,
-            signature_is_right=True,
-            message_id=message.message_id,
-        )
+        return Hint(None, None, SUBSCRIPTION, signature_is_right=True)
     notice = message.notice
     return Hint(
         reference=_id(notice.get("merchantInvoiceNumber", "")),
@@ -46,7 +40,6 @@ def hint_of_webhook(message: SnsMessage | None) -> Hint:
         claims="success" if notice.get("transactionStatus") == "Completed" else "",
         transaction_id=_id(notice.get("trxID", "")),
         signature_is_right=True,
-        message_id=message.message_id,
     )
 
 

@@ -54,7 +54,6 @@ _TIMEOUT = httpx.Timeout(10.0)
 class SnsMessage:
     """A message of our topic that is rightly signed."""
 
-    message_id: str
     #: "" = it is no confirmation of a subscription.
     subscribe_url: str
     #: What bKash says, field by field; still no reason to credit anything.
@@ -110,9 +109,9 @@ def read_message(
         log.warning("bkash.webhook.refused why=%s", why)
         return None
     if fields["Type"] == _CONFIRMATION:
-        return SnsMessage(fields["MessageId"], fields["SubscribeURL"], {})
+        return SnsMessage(fields["SubscribeURL"], {})
     # bKash's notice is JSON in a text.
-    return SnsMessage(fields["MessageId"], "", _fields(fields["Message"].encode()))
+    return SnsMessage("", _fields(fields["Message"].encode()))
 
 
 def is_amazons(url: str, *, suffix: str = "") -> bool:

@@ -192,11 +192,3 @@ CREATE TABLE payment_link (
     CONSTRAINT payment_link_amount_positive CHECK (amount > 0)
 );
 CREATE INDEX payment_link_of_customer ON payment_link (customer_id, link_id);
-
--- Webhook messages seen: the sender repeats them (AWS SNS, at least once).
-CREATE TABLE gateway_message (
-    gateway text NOT NULL,
-    message_id text NOT NULL,
-    received_at timestamptz NOT NULL,
-    PRIMARY KEY (gateway, message_id)
-);
