@@ -30,3 +30,12 @@ SELECT customer_id, 'cash', 500, occurred_at, 'x', entry_id FROM ledger_entry;
 INSERT INTO posting (customer_id, entry_id, line_no, ledger_account, amount)
 SELECT customer_id, entry_id, line_no, CASE line_no WHEN 1 THEN 'cash' ELSE 'wallet' END, CASE line_no WHEN 1 THEN 500 ELSE -500 END
   FROM ledger_entry, generate_series(1, 2) line_no;
+INSERT INTO payment_attempt (customer_id, reference, gateway, amount, currency, purpose, state, reason, created_at,
+                             created_by)
+SELECT customer_id, 'REFERENCE' || customer_id || 'X' || n, CASE n WHEN 1 THEN 'bkash' ELSE 'nagad' END, 500, 'BDT',
+       'wallet', CASE WHEN n = 2 AND customer_id % 100 = 0 THEN 'review' WHEN customer_id % 500 = 3 THEN 'rejected'
+                      WHEN n = 1 THEN 'paid' ELSE 'failed' END,
+       'r', now(), 'x'
+  FROM generate_series(1, 2) n, customer;
+INSERT INTO gateway_transaction (gateway, kind, transaction_id, attempt_id)
+SELECT gateway, 'trx', 'TRX' || attempt_id, attempt_id FROM payment_attempt WHERE state = 'paid';

@@ -3,14 +3,22 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Self
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 
-from billing_core.db import web_bills, web_customers, web_dashboard
+from billing_core.db import (
+    web_bills,
+    web_customers,
+    web_dashboard,
+    web_payments,
+    web_summary,
+    web_verify,
+)
 from billing_core.db.connect import Connection, connect
 from tests.builders import NOON, a_package
 
@@ -23,6 +31,8 @@ BIG = {
     "ledger_entry",
     "posting",
     "acct_session",
+    "payment_attempt",
+    "gateway_transaction",
 }
 
 
@@ -109,6 +119,30 @@ BILL_FILTERS = {
     ),
     "zone": replace(ALL_BILLS, zone="zone 7"),
 }
+ALL_PAYMENTS = web_payments.PaymentFilter()
+PAYMENT_FILTERS = {
+    "none": ALL_PAYMENTS,
+    "receipt": replace(ALL_PAYMENTS, search="R77"),
+    "reference": replace(ALL_PAYMENTS, search="reference77x1"),
+    "transaction": replace(ALL_PAYMENTS, search="trx77"),
+    "search": replace(ALL_PAYMENTS, search="user1234"),
+    "received": replace(
+        ALL_PAYMENTS, received_from=NOON - timedelta(days=40), received_until=NOON
+    ),
+    "method": replace(ALL_PAYMENTS, methods=["cash"]),
+    "operator": replace(ALL_PAYMENTS, operator_id=3),
+    "stands": replace(ALL_PAYMENTS, standing="stands"),
+}
+ALL_ATTEMPTS = web_verify.AttemptFilter()
+ATTEMPT_FILTERS = {
+    "none": ALL_ATTEMPTS,
+    "reference": replace(ALL_ATTEMPTS, search="reference77x1"),
+    "transaction": replace(ALL_ATTEMPTS, search="trx77"),
+    "search": replace(ALL_ATTEMPTS, search="user1234"),
+    "review": replace(ALL_ATTEMPTS, state="review"),
+    "rejected": replace(ALL_ATTEMPTS, state="rejected"),
+    "gateway": replace(ALL_ATTEMPTS, gateway="nagad"),
+}
 SCOPES = {"everybody's": None, "a reseller's": [3]}
 
 
@@ -132,6 +166,50 @@ def test_a_page_of_bills_is_read_by_indexes(
     web_bills.list_bills(watched, wanted, SCOPES[scope], after=None, limit=51)
     web_bills.list_bills(watched, wanted, SCOPES[scope], after=after, limit=51)
     check()
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("name", PAYMENT_FILTERS)
+def test_a_page_of_payments_is_read_by_indexes(
+    watched: Connection, name: str, scope: str
+) -> None:
+    wanted, after = PAYMENT_FILTERS[name], (NOON - timedelta(days=30), 1000)
+    for begins in (None, after):
+        web_payments.list_payments(
+            watched, wanted, SCOPES[scope], after=begins, limit=51
+        )
+    check()
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("name", ATTEMPT_FILTERS)
+def test_a_page_of_attempts_to_pay_is_read_by_indexes(
+    watched: Connection, name: str, scope: str
+) -> None:
+    wanted = ATTEMPT_FILTERS[name]
+    for find in (web_verify.find_waiting, web_verify.find_attempts):
+        for after in (None, 9000):
+            find(watched, wanted, SCOPES[scope], after=after, limit=51)
+    check()
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_summary_reads_the_bills_and_payments_of_its_days_only(
+    watched: Connection, scope: str
+) -> None:
+    web_summary.read_summary(
+        watched,
+        SCOPES[scope],
+        operator_id=None,
+        # The small table of bills has a month's within hours.
+        since=datetime(2026, 11, 20, tzinfo=UTC),
+        until=datetime(2026, 11, 20, 1, tzinfo=UTC),
+        zone=ZoneInfo("Asia/Dhaka"),
+    )
+    edges = [NOON - timedelta(days=60), NOON]
+    web_summary.age_open_bills(watched, SCOPES[scope], operator_id=3, edges=edges)
+    for plan in Explained.plans:
+        assert not {"bill", "payment", "ledger_entry"} & set(walked(plan)), plan
 
 
 @pytest.mark.parametrize("scope", SCOPES)
