@@ -14,6 +14,13 @@ from billing_core.card_settings import SECRET_NAMES as CARD_SECRET_NAMES
 from billing_core.card_settings import CardSettingError, read_card_keys
 from billing_core.cards import CardKeys
 from billing_core.channels import MailServer, SmsGateway
+from billing_core.document_settings import (
+    NOBODY,
+    DocumentSettingError,
+    Provider,
+    read_provider,
+)
+from billing_core.document_settings import PLAIN_NAMES as DOCUMENT_PLAIN_NAMES
 from billing_core.errors import BillingError
 from billing_core.gateway_settings import NO_GATEWAYS, PaymentSettings, read_payments
 from billing_core.gateway_settings import PLAIN_NAMES as GATEWAY_PLAIN_NAMES
@@ -58,6 +65,7 @@ PLAIN = (
     "trusted_proxies",
     *PLAIN_NAMES,
     *GATEWAY_PLAIN_NAMES,
+    *DOCUMENT_PLAIN_NAMES,
     *HOTSPOT_PLAIN_NAMES,
 )
 KNOWN_KEYS = frozenset((*PLAIN, *SECRETS, *(f"{name}_file" for name in SECRETS)))
@@ -95,6 +103,8 @@ class Settings:
     mail_server: MailServer | None = None
     sms_gateway: SmsGateway | None = None
     reminders: ReminderPolicy = NOTHING_TOLD
+    #: What bills and receipts say of who issues them.
+    provider: Provider = NOBODY
     #: Gateways and transfers by which customers can pay.
     payments: PaymentSettings = NO_GATEWAYS
     #: Proxies of our own before the web pages, whose X-Forwarded-… are believed.
@@ -215,12 +225,14 @@ def _build(source: _Source) -> Settings:
         mail_server = read_mail_server(source.optional)
         sms_gateway = read_sms_gateway(source.optional)
         policy = read_policy(source.optional, mail_server, sms_gateway)
+        provider = read_provider(source.optional, policy.provider)
         card_keys = read_card_keys(source.optional)
         payments = read_payments(source.optional)
         hotspot_hosts = read_hotspot_hosts(source.optional)
     except (
         MessageSettingError,
         CardSettingError,
+        DocumentSettingError,
         GatewaySettingError,
         HotspotSettingError,
     ) as error:
@@ -237,6 +249,7 @@ def _build(source: _Source) -> Settings:
         mail_server=mail_server,
         sms_gateway=sms_gateway,
         reminders=policy,
+        provider=provider,
         trusted_proxies=_proxies(*source.text("trusted_proxies")),
         card_keys=card_keys,
         payments=payments,

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from billing_core.cli import corrections
+from billing_core.cli import corrections, papers
 from billing_core.cli.context import at_desk
 from billing_core.cli.output import (
     as_plain,
@@ -35,7 +35,7 @@ def bill() -> None:
     """Run the billing, and see the bills."""
 
 
-for command in corrections.COMMANDS:
+for command in (*corrections.COMMANDS, papers.pdf):
     bill.add_command(command)
 
 

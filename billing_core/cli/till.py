@@ -3,10 +3,11 @@
 import uuid
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import click
 
-from billing_core.cli import giving_back, links
+from billing_core.cli import giving_back, links, papers
 from billing_core.cli.context import Desk, at_desk
 from billing_core.cli.output import (
     as_plain,
@@ -81,11 +82,19 @@ def cash(
 
 @click.command("receipt")
 @click.argument("number")
+@click.option(
+    "--pdf",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write it to this file as PDF as well.",
+)
+@papers.language_option
 @json_option
-def receipt(number: str, as_json: bool) -> None:
+def receipt(number: str, pdf: Path | None, language: str | None, as_json: bool) -> None:
     """Show receipt NUMBER (R123): what was paid, and what became of it."""
     with at_desk() as desk:
         found = receipts_db.find_receipt(desk.conn, number)
+        if pdf is not None:
+            papers.write_receipt_pdf(desk, *found, language, pdf)
         _show_receipt(desk, *found, as_json=as_json)
 
 

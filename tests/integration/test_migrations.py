@@ -59,7 +59,7 @@ NOT_OF_A_CUSTOMER = {
     "vat_rate",
     "web_session",
 }
-APPEND_ONLY = ("ledger_entry", "posting", "acct_event", "operator_event")
+APPEND_ONLY = ("ledger_entry", "posting", "acct_event", "operator_event", "document")
 
 
 @pytest.fixture
