@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from html import escape
 from itertools import islice
 from pathlib import Path
-from typing import NoReturn
-
-from weasyprint import HTML  # type: ignore[import-untyped]  # it has no stubs
-from weasyprint.urls import URLFetcher  # type: ignore[import-untyped]  # as above
 
 from billing_core.cards import read_pin
+from billing_core.documents.pages import FAMILY, FONT_FACES, render_pdf
 from billing_core.errors import BillingError
 from billing_core.services.cards.printing import COLUMNS
 
@@ -29,8 +26,9 @@ SHEETS_A_PART = 25
 _WIDTH, _HEIGHT, _LEFT, _TOP, _MARK = 60, 38, 15, 15.5, 6
 
 _STYLE = f"""
+{FONT_FACES}
 @page {{ size: A4; margin: 0 }}
-body {{ margin: 0; font-family: "Noto Sans Bengali", "Noto Sans", sans-serif }}
+body {{ margin: 0; font-family: {FAMILY} }}
 .sheet {{ position: relative; width: 210mm; height: 297mm; break-after: page }}
 .sheet:last-child {{ break-after: auto }}
 .mark {{ position: absolute; background: #000 }}
@@ -38,20 +36,12 @@ body {{ margin: 0; font-family: "Noto Sans Bengali", "Noto Sans", sans-serif }}
          height: {_HEIGHT}mm; padding: 3mm; font-size: 7pt; overflow: hidden }}
 .title {{ font-size: 8pt; font-weight: bold }}
 .value {{ font-size: 13pt; font-weight: bold; margin: 1mm 0 }}
-.pin {{ font: bold 10pt monospace; margin: 1.5mm 0; white-space: nowrap }}
+.pin {{ font-size: 10.5pt; font-weight: bold; margin: 1.5mm 0; white-space: nowrap }}
 """
 
 
 class SheetError(BillingError):
     """This print file cannot be laid out."""
-
-
-class NothingFetched(URLFetcher):  # type: ignore[misc]  # it has no types
-    """Refuse every address: what is printed on cards comes from people."""
-
-    def fetch(self, url: str, headers: object = None) -> NoReturn:
-        """Refuse."""
-        raise ValueError("sheets of cards fetch nothing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +97,7 @@ def _render(rows: Sequence[Row], imprint: Imprint) -> bytes:
         for start in range(0, len(rows), CARDS_A_SHEET)
     ]
     page = f"<style>{_STYLE}</style><body>{''.join(sheets)}</body>"
-    rendered = HTML(string=page, url_fetcher=NothingFetched()).write_pdf()
-    if not isinstance(rendered, bytes):
-        raise SheetError("The sheets could not be laid out.")
-    return rendered
+    return render_pdf(page)
 
 
 def _sheet(rows: Sequence[Row], imprint: Imprint) -> str:
