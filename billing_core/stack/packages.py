@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from billing_core.stack.errors import StackError
 LIB_DIR = Path("/usr/lib/freeradius")
 RADDB_DIR = Path("/etc/freeradius/3.0")
 DICTIONARY_DIR = Path("/usr/share/freeradius")
+# Of this machine's kind: x86_64-linux-gnu, aarch64-linux-gnu.
+SHARED_LIB_DIR = Path("/usr/lib") / str(sysconfig.get_config_var("MULTIARCH"))
 POSTGRES_VERSIONS = Path("/usr/lib/postgresql")
 POSTGRES_VERSION_MIN = 15
 
@@ -25,6 +28,9 @@ NEEDED_FILES = {
     "freeradius-python3": LIB_DIR / "rlm_python3.so",
     "freeradius-postgresql": LIB_DIR / "rlm_sql_postgresql.so",
     "freeradius-utils": Path("/usr/bin/radclient"),
+    # Bills and receipts: WeasyPrint shapes their text with Pango and HarfBuzz.
+    "libpangoft2-1.0-0": SHARED_LIB_DIR / "libpangoft2-1.0.so.0",
+    "libharfbuzz-subset0": SHARED_LIB_DIR / "libharfbuzz-subset.so.0",
 }
 SETUP = "Run `make setup`: it installs what is missing."
 
