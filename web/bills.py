@@ -10,6 +10,7 @@ from billing_core.db.operators import list_operators
 from billing_core.db.packages import list_packages
 from billing_core.db.web_customers import OWN, list_zones
 from billing_core.permissions import Permission
+from billing_core.services.documents import bill_document
 from web import exports, lists
 from web.access import Page, current_operator, my_bill, operator_pages
 from web.desk import desk
@@ -23,6 +24,7 @@ from web.forms import (
     choices_of,
     day_starts,
 )
+from web.papers import issuer, pdf_of
 from web.words import say
 
 pages = operator_pages("bills", "/bills", needs=Permission.VIEW_BILLS)
@@ -110,6 +112,17 @@ def show(customer_id: int, bill_id: int) -> str:
         history=db.list_bill_history(at.conn, customer_id, bill_id),
         credit_notes=db.list_credit_notes(at.conn, customer_id, bill_id),
     )
+
+
+@pages.get("/<int:customer_id>/<int:bill_id>/bill.pdf")
+def pdf(customer_id: int, bill_id: int) -> Page:
+    """Hand out a bill as PDF, in its customer's language."""
+    my_bill(customer_id, bill_id)
+    at = desk()
+    document = bill_document(
+        at.conn, customer_id, bill_id, issuer(), actor=at.actor, now=at.now
+    )
+    return pdf_of(document)
 
 
 def _filter_form() -> BillFilterForm:

@@ -14,6 +14,7 @@ from billing_core.db.web_customers import OWN, CustomerFilter, list_customers
 from billing_core.money import ZERO
 from billing_core.permissions import Permission
 from billing_core.refunds import OPEN
+from billing_core.services.documents import receipt_document
 from web import exports, lists
 from web.access import Page, current_operator, my_payment, operator_pages
 from web.desk import desk
@@ -27,6 +28,7 @@ from web.forms import (
     choices_of,
     day_starts,
 )
+from web.papers import issuer, pdf_of
 from web.words import say
 
 pages = operator_pages("payments", "/payments", needs=Permission.TAKE_PAYMENTS)
@@ -41,8 +43,9 @@ class PaymentFilterForm(FilterForm):
     """Which payments."""
 
     q = StringField(
-        _l("Receipt, reference, transaction, username, name or mobile"),
+        _l("Search"),
         [Optional(), Length(max=60)],
+        render_kw={"placeholder": _l("receipt, reference, name, mobile …")},
     )
     received_from = DateField(_l("Received from"), [Optional()])
     received_to = DateField(_l("Received to"), [Optional()])
@@ -140,8 +143,19 @@ def show(customer_id: int, payment_id: int) -> str:
         refunds=refunds,
         to_wallet=receipt.amount + receipt.discount - paid,
         open_states=OPEN,
-        provider=at.settings.reminders.provider,
+        provider=at.settings.provider.name,
     )
+
+
+@pages.get("/<int:customer_id>/<int:payment_id>/receipt.pdf")
+def pdf(customer_id: int, payment_id: int) -> Page:
+    """Hand out a receipt as PDF, in its customer's language."""
+    my_payment(customer_id, payment_id)
+    at = desk()
+    document = receipt_document(
+        at.conn, customer_id, payment_id, issuer(), actor=at.actor, now=at.now
+    )
+    return pdf_of(document)
 
 
 def _filter_form() -> PaymentFilterForm:

@@ -108,7 +108,9 @@ def _billing(profile: NewProfile) -> list[str]:
         else _("A part of a cycle costs the whole price.")
     )
     said.append(
-        ngettext(
+        _("A bill is due on the day on which it is issued.")
+        if not profile.due_days
+        else ngettext(
             "A bill is due %(num)s day after it.",
             "A bill is due %(num)s days after it.",
             profile.due_days,
@@ -135,13 +137,15 @@ def _suspending(profile: NewProfile) -> list[str]:
     said = []
     if profile.billing_type == "monthly":
         said.append(
-            ngettext(
+            _("Overdue bills never stop service.")
+            if not profile.auto_suspend
+            else _("Who has not paid when the bill is due is suspended.")
+            if not profile.grace_days
+            else ngettext(
                 "Who has not paid is suspended %(num)s day after the bill was due.",
                 "Who has not paid is suspended %(num)s days after the bill was due.",
                 profile.grace_days,
             )
-            if profile.auto_suspend
-            else _("Overdue bills never stop service.")
         )
         if profile.auto_suspend and profile.due_threshold:
             said.append(

@@ -87,7 +87,7 @@ def preview() -> str:
     profile = _profile(int(profile_id)) if profile_id.isdigit() else None
     form = shape(ProfileForm(obj=profile), desk().conn, profile)
     return render_template(
-        "profiles/_preview.html", told=_explanation(form, profile, form.validate())
+        "profiles/_preview.html", told=_explanation(form, profile, _fits(form))
     )
 
 
@@ -235,7 +235,7 @@ def _is_sent() -> bool:
 
 def _profile_page(form: ProfileForm, profile: Profile | None) -> Page:
     looks = request.method == "POST" and not _is_sent()
-    fits = form.validate() if looks else not form.errors
+    fits = _fits(form) if looks else not form.errors
     page = render_template(
         "profiles/edit.html",
         form=form,
@@ -243,6 +243,11 @@ def _profile_page(form: ProfileForm, profile: Profile | None) -> Page:
         told=_explanation(form, profile, fits),
     )
     return (page, 422) if form.errors else page
+
+
+def _fits(form: ProfileForm) -> bool:
+    """Tell whether a form says what a profile does; it may not have a name yet."""
+    return form.validate() or set(form.errors) <= {"name"}
 
 
 def _explanation(

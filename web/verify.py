@@ -40,7 +40,12 @@ from web.forms import (
     refuse,
 )
 from web.pay import gateways
-from web.verify_words import field_in_words, fields_in_words, reasons_in_words
+from web.verify_words import (
+    field_in_words,
+    fields_in_words,
+    note_in_words,
+    reasons_in_words,
+)
 from web.words import say
 
 pages = operator_pages("verify", "/verify", needs=Permission.VERIFY_PAYMENTS)
@@ -55,8 +60,9 @@ class VerifyFilterForm(FilterForm):
     """Which attempts to pay; by itself those that wait for a person."""
 
     q = StringField(
-        _l("Reference, transaction, username, name or mobile"),
+        _l("Search"),
         [Optional(), Length(max=60)],
+        render_kw={"placeholder": _l("reference, transaction, name …")},
     )
     state = SelectField(_l("State"), [Optional()], default="")
     gateway = SelectField(_l("Gateway"), [Optional()], default="")
@@ -154,6 +160,7 @@ def show_one(customer_id: int, attempt_id: int) -> str:
         waits=attempt.state in TO_DECIDE,
         can_ask=attempt.gateway in gateways() and again_of is None,
         field_in_words=field_in_words,
+        note_in_words=note_in_words,
         sees_payments=may(Permission.TAKE_PAYMENTS),
     )
 

@@ -38,10 +38,19 @@ _FIELDS = {
 
 def reasons_in_words(attempt: Attempt) -> list[str]:
     """Say why an attempt stands as it does; other people's words stay their own."""
-    words = attempt.reason.split()
+    return _sentences(attempt.reason)
+
+
+def note_in_words(note: str) -> str:
+    """Say in sentences what a note of an attempt's history says in codes."""
+    return " ".join(_sentences(note))
+
+
+def _sentences(text: str) -> list[str]:
+    words = text.split()
     if all(word in _REASONS for word in words):
         return [str(_REASONS[ReviewReason(word)]) for word in words]
-    return [attempt.reason]
+    return [text]
 
 
 def fields_in_words(names: Iterable[str]) -> list[str]:

@@ -279,3 +279,20 @@ def test_a_reseller_sees_his_own_figures_only(site: Site) -> None:
     admin = site.as_admin().get(f"/bills-summary?operator={site.operator_id('mirpur')}")
     assert figures_of(admin.text, "mirpur")[:2] == ["1", "1,000.00"]
     assert "700.00" not in admin.text
+
+
+def test_a_bill_is_handed_out_as_pdf(site: Site) -> None:
+    customer_id = monthly(site, price="1000", joined_days_ago=1)
+    bill_all(site.conn)
+    ((bill_id,),) = rows(site.conn, "SELECT bill_id FROM bill")
+    where, admin = f"/bills/{customer_id}/{bill_id}/bill.pdf", site.as_admin()
+    assert where in admin.get(f"/bills/{customer_id}/{bill_id}").text
+
+    answer = admin.get(where)
+
+    assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
+    assert answer.data.startswith(b"%PDF-")
+    assert admin.get(f"/bills/{customer_id}/999/bill.pdf").status_code == 404
+    site.operator_id("mirpur")
+    assert site.as_operator("mirpur").get(where).status_code == 404
+    assert site.anonymous().get(where).status_code == 303

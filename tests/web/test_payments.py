@@ -373,3 +373,24 @@ def test_a_reseller_sees_only_his_own_customers_payments(site: Site) -> None:
         assert mirpur.get(address(other, his, path)).status_code == 404
         assert mirpur.get(address(own, mine, path)).status_code == 200
     assert mirpur.get(address(own, his)).status_code == 404
+
+
+def test_a_receipt_is_handed_out_as_pdf(site: Site) -> None:
+    customer_id = someone(site)
+    payment_id = cash(site, customer_id, "300")
+    admin = site.as_admin()
+    where = address(customer_id, payment_id, "/receipt.pdf")
+    assert where in admin.get(address(customer_id, payment_id)).text
+
+    answer = admin.get(where)
+
+    assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
+    assert answer.data.startswith(b"%PDF-")
+    assert f"R{payment_id}" in answer.headers["Content-Disposition"]
+    assert (
+        admin.get(address(customer_id, payment_id + 1, "/receipt.pdf")).status_code
+        == 404
+    )
+    site.operator_id("mirpur")
+    assert site.as_operator("mirpur").get(where).status_code == 404
+    assert site.anonymous().get(where).status_code == 303

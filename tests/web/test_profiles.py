@@ -356,3 +356,8 @@ def test_profiles_are_the_providers_alone(site: Site) -> None:
     for path in ("/999", "/999/replace", "/999/delete", "/vat/999/rate"):
         assert biller.get(f"/profiles{path}").status_code == 404
     assert biller.get("/profiles/preview").status_code == 405
+
+
+def test_what_a_profile_does_is_told_before_it_has_a_name(site: Site) -> None:
+    page = site.as_admin().post("/profiles/preview", {**FORM, "name": ""}).text
+    assert "31 Mar 2026" in page
