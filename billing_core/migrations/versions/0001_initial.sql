@@ -15,6 +15,8 @@ CREATE DOMAIN session_state AS text
     CONSTRAINT acct_session_state_known CHECK (VALUE IN ('opening', 'open', 'ended'));
 CREATE DOMAIN session_counter AS bigint CONSTRAINT acct_session_counters_not_negative CHECK (VALUE >= 0);
 CREATE DOMAIN held_amount AS numeric(16, 2) CONSTRAINT held_amount_not_negative CHECK (VALUE >= 0);
+CREATE DOMAIN credit_amount AS numeric(16, 2)
+    CONSTRAINT wallet_credit_limit_not_negative CHECK (VALUE >= 0);
 CREATE DOMAIN reservation_state AS text
     CONSTRAINT reservation_state_known CHECK (VALUE IN ('open', 'settled', 'released', 'expired'));
 
@@ -180,7 +182,7 @@ CREATE TABLE wallet (
     posted numeric(16, 2) NOT NULL DEFAULT 0,
     -- Never below zero: no reservation is released twice.
     reserved held_amount NOT NULL DEFAULT 0,
-    credit_limit held_amount NOT NULL DEFAULT 0,
+    credit_limit credit_amount NOT NULL DEFAULT 0,
     CONSTRAINT wallet_customer_exists FOREIGN KEY (customer_id) REFERENCES customer (customer_id)
 ) WITH (fillfactor = 70);
 
