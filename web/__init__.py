@@ -14,6 +14,7 @@ from web import (
     dashboard,
     errors,
     filters,
+    following,
     language,
     login,
     navigation,
@@ -57,6 +58,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     open_desks(app, settings)
     secure(app, settings)
     access.guard(app)
+    following.register(app)
     language.speak(app)
     filters.register(app)
     navigation.register(app)

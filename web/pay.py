@@ -1,7 +1,7 @@
 """Public pages of payments: links, and where gateways send browsers and notices."""
 
-import logging
 import threading
+from dataclasses import replace
 
 from flask import (
     Response,
@@ -17,11 +17,8 @@ from flask import session as page_cookie
 from flask_babel import lazy_gettext as _l
 
 from billing_core.db import payments as payments_db
-from billing_core.db.connect import Connection
-from billing_core.db.payments import Attempt
 from billing_core.db.receipts import credited_amount
 from billing_core.errors import BillingError
-from billing_core.gateways.bkash import SUBSCRIPTION, BkashGateway
 from billing_core.gateways.contract import CallbackRequest, Gateway
 from billing_core.references import is_reference
 from billing_core.services.payment_links import (
@@ -32,13 +29,12 @@ from billing_core.services.payment_links import (
     pay_by_link,
 )
 from billing_core.services.payments import open_gateways
-from billing_core.services.payments.asking import take_hint
+from billing_core.services.payments.asking import find_hinted
 from billing_core.services.payments.starting import Site
 from web.access import Page, public_pages
 from web.desk import connection, now, settings
+from web.following import follow, in_page, wait_a_moment
 from web.secure import csrf, let_forms_lead_to_gateways
-
-log = logging.getLogger(__name__)
 
 pages = public_pages("pay", "/pay")
 
@@ -86,15 +82,16 @@ def pay_link(token: str) -> Page:
     if gateway is None:
         abort(400)
     try:
-        started = pay_by_link(
-            connection(),
-            token,
-            gateway,
-            secret_key=settings().secret_key,
-            site=site(),
-            client_address=request.remote_addr or "",
-            now=now(),
-        )
+        with in_page():
+            started = pay_by_link(
+                connection(),
+                token,
+                gateway,
+                secret_key=settings().secret_key,
+                site=site(),
+                client_address=request.remote_addr or "",
+                now=now(),
+            )
     except (LinkDeadError, LinkSpentError):
         return _with_link(token, None)
     except BillingError as error:
@@ -107,10 +104,19 @@ def pay_link(token: str) -> Page:
 # A gateway's page posts across sites: no cookie of ours comes with it.
 @csrf.exempt  # type: ignore[untyped-decorator]  # the library has no types
 def come_back(name: str) -> Page:
-    """Take a browser back from a gateway: ask the gateway, then show what is so."""
-    attempt = _follow(connection(), _gateway(name), _callback())
+    """Take a browser back from a gateway: ask the gateway, then show what is so.
+
+    The page shows what is so after a moment, and looks again: a gateway that takes
+    long keeps nobody here.
+    """
+    # A browser brings fields: what is only in headers, and a body, is no hint of his.
+    gateway, callback = _gateway(name), replace(_callback(), headers={}, body=b"")
+    attempt = find_hinted(connection(), gateway, gateway.read_callback(callback))
     if attempt is None:
         abort(404)
+    following = follow(gateway, callback)
+    if following is not None:
+        wait_a_moment(following)
     return redirect(url_for("pay.result", reference=attempt.reference), 303)
 
 
@@ -118,25 +124,13 @@ def come_back(name: str) -> Page:
 # A gateway's server knows no form of ours.
 @csrf.exempt  # type: ignore[untyped-decorator]  # the library has no types
 def notify(name: str) -> Page:
-    """Thank a gateway's server for its notice, then follow it.
+    """Thank a gateway's server for its notice, and follow it.
 
     It gives up on who keeps it waiting, and what it says is only a hint: the answer
-    has left before the gateway is asked.
+    leaves before the gateway is asked.
     """
-    gateway, callback = _gateway(name), _callback()
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-
-    def follow() -> None:
-        with app.app_context():
-            try:
-                _follow(connection(), gateway, callback)
-            except Exception:
-                # The reconciler asks about whatever this was.
-                log.exception("pay.notice_failed gateway=%s", name)
-
-    response = Response("OK\n", mimetype="text/plain")
-    response.call_on_close(follow)
-    return response
+    follow(_gateway(name), _callback())
+    return Response("OK\n", mimetype="text/plain")
 
 
 @pages.get("/result/<reference>")
@@ -198,22 +192,4 @@ def _callback() -> CallbackRequest:
         form=request.form.to_dict(),
         body=body,
         headers=dict(request.headers.items()),
-    )
-
-
-def _follow(
-    conn: Connection, gateway: Gateway, callback: CallbackRequest
-) -> Attempt | None:
-    hint = gateway.read_callback(callback)
-    if hint.claims == SUBSCRIPTION and isinstance(gateway, BkashGateway):
-        # Amazon asks whether we want the notices of the topic in our settings.
-        gateway.confirm_subscription(callback)
-        return None
-    return take_hint(
-        conn,
-        gateway,
-        hint,
-        verification=settings().payments.verification[gateway.name],
-        actor=f"gateway:{gateway.name}",
-        now=now(),
     )

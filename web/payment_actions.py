@@ -1,6 +1,7 @@
 """What is done to a payment: taken back as a mistake, given back, a refund decided."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from decimal import Decimal
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -19,6 +20,7 @@ from billing_core.services.wallets import reverse_entry
 from web.access import Page, my_payment, operator_pages, require
 from web.desk import desk
 from web.filters import money
+from web.following import in_page
 from web.forms import (
     AmountField,
     DataRequired,
@@ -105,16 +107,18 @@ def refund(customer_id: int, payment_id: int) -> Page:
         form.by.data = receipt.method if receipt.method in ways else CASH
 
     def do() -> None:
-        done = refund_payment(
-            at.conn,
-            receipt.number,
-            form.amount.amount,
-            reason=form.reason.data,
-            key=form.key.data,
-            by=gateways().get(form.by.data, form.by.data),
-            operator=at.actor,
-            now=at.now,
-        )
+        by = gateways().get(form.by.data, form.by.data)
+        with nullcontext() if isinstance(by, str) else in_page():
+            done = refund_payment(
+                at.conn,
+                receipt.number,
+                form.amount.amount,
+                reason=form.reason.data,
+                key=form.key.data,
+                by=by,
+                operator=at.actor,
+                now=at.now,
+            )
         _tell(done.state, done.amount, done.outcome)
 
     told = _(

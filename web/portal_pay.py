@@ -14,6 +14,7 @@ from billing_core.services.payments.starting import start_payment
 from billing_core.services.payments.transfers import TransferError, announce_transfer
 from web.access import Page, current_customer, own_bill, portal_pages
 from web.desk import desk, settings
+from web.following import in_page
 from web.forms import (
     AmountField,
     DataRequired,
@@ -69,19 +70,20 @@ def start() -> Page:
     customer, bill, sent, at = current_customer(), _bill(), PayForm(), desk()
     if sent.validate():
         try:
-            started = start_payment(
-                at.conn,
-                gateway,
-                customer_id=customer.customer_id,
-                amount=sent.amount.amount,
-                purpose=_purpose(customer, bill),
-                bill_id=bill.bill_id if bill else None,
-                package_id=None,
-                site=site(),
-                client_address=request.remote_addr or "",
-                actor=at.actor,
-                now=at.now,
-            )
+            with in_page():
+                started = start_payment(
+                    at.conn,
+                    gateway,
+                    customer_id=customer.customer_id,
+                    amount=sent.amount.amount,
+                    purpose=_purpose(customer, bill),
+                    bill_id=bill.bill_id if bill else None,
+                    package_id=None,
+                    site=site(),
+                    client_address=request.remote_addr or "",
+                    actor=at.actor,
+                    now=at.now,
+                )
         except BillingError as error:
             tell(sent, error)
         else:

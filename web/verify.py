@@ -28,6 +28,7 @@ from web import lists
 from web.access import Page, current_operator, may, my_attempt, operator_pages
 from web.desk import desk
 from web.filters import money
+from web.following import in_page
 from web.forms import (
     DataRequired,
     FilterForm,
@@ -223,16 +224,17 @@ def ask(customer_id: int, attempt_id: int) -> Page:
         flash(_("%(name)s cannot be asked here.", name=say(attempt.gateway)), "error")
         return redirect(_address(attempt), 303)
     try:
-        after = ask_about(
-            at.conn,
-            gateway,
-            attempt.reference,
-            verification=at.settings.payments.verification.get(
-                gateway.name, "operator"
-            ),
-            actor=at.actor,
-            now=at.now,
-        )
+        with in_page():
+            after = ask_about(
+                at.conn,
+                gateway,
+                attempt.reference,
+                verification=at.settings.payments.verification.get(
+                    gateway.name, "operator"
+                ),
+                actor=at.actor,
+                now=at.now,
+            )
     except BillingError as error:
         flash(str(error), "error")
     else:

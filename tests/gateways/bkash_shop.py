@@ -40,9 +40,13 @@ class Wire(httpx.BaseTransport):
         self._inner = inner
         self.requests: list[httpx.Request] = []
         self.texts: list[str] = []
+        #: Called before the simulator hears of a request; a wire that hangs waits in it.
+        self.on_request: Callable[[], None] | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
+        if self.on_request is not None:
+            self.on_request()
         response = self._inner.handle_request(request)
         response.read()
         self.texts.append(response.text)

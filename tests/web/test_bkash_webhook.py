@@ -17,6 +17,7 @@ from tests.gateways.bkash_shop import Shop
 from tests.integration.paying import start
 from tests.web.test_pay import an_app
 from web.desk import close_desks
+from web.following import finish_following
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def notify(app: Flask, *posts: SnsPost) -> None:
             "/pay/notify/bkash", data=post.body, headers=dict(post.headers)
         )
         assert answer.status_code == 200
-        answer.close()
+    finish_following(app)
 
 
 def test_a_notice_credits_what_bkash_confirms_once_however_often_it_comes(

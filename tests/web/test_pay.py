@@ -2,6 +2,7 @@
 bKash behind them."""
 
 import re
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -26,6 +27,7 @@ from tests.gateways.bkash_shop import Shop
 from tests.integration.paying import start
 from web import create_app
 from web.desk import close_desks
+from web.following import finish_following, in_page
 
 D = Decimal
 
@@ -253,7 +255,7 @@ def test_a_notice_is_thanked_for_and_followed(
     for _ in range(2):
         notice = client.post(f"/pay/notify/bkash?{urlsplit(back).query}")
         assert (notice.status_code, notice.text) == (200, "OK\n")
-        notice.close()
+    finish_following(client.application)
     assert posted(conn, customer_id) == D(500)
 
 
@@ -267,7 +269,7 @@ def test_a_notice_of_nothing_is_thanked_for_too(
             headers={"x-amz-sns-message-type": "Notification"},
         )
         assert notice.status_code == 200
-        notice.close()
+    finish_following(client.application)
     assert client.post("/pay/notify/nagad").status_code == 404
     assert client.get("/pay/notify/bkash").status_code == 405
     assert shop.calls == {}
@@ -330,3 +332,45 @@ def test_a_customer_of_bangla_reads_bangla_digits(
 ) -> None:
     customer_id = a_customer(conn, a_package(conn), language="bn")
     assert "৫০০" in client.get(a_link(conn, customer_id)).text
+
+
+def test_a_gateway_that_hangs_keeps_no_page_and_no_other_customer(
+    conn: Connection, client: FlaskClient, shop: Shop
+) -> None:
+    """All threads of pages would wait with him for as long as the gateway likes."""
+    answers, asked = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        asked.set()
+        answers.wait(60)
+
+    customer_id = a_payer(conn)
+    started = start(conn, shop, customer_id, "500", now=now())
+    (back,) = shop.bkash.customer_pays(started.reference)
+    shop.wire.on_request = hang
+
+    noticed = client.post(f"/pay/notify/bkash?{urlsplit(back).query}")
+    returned = client.get(path_of(back))
+
+    assert asked.wait(60)
+    # Both were answered while the gateway hangs, and the page says that it waits.
+    assert (noticed.status_code, returned.status_code) == (200, 303)
+    waiting = client.get(returned.location).text
+    assert 'data-state="pending"' in waiting
+    assert "http-equiv" in waiting
+    answers.set()
+    finish_following(client.application)
+    assert 'data-state="paid"' in client.get(returned.location).text
+    assert posted(conn, customer_id) == D(500)
+
+
+def test_what_must_wait_for_a_gateway_leaves_threads_to_other_pages(
+    conn: Connection, app: Flask, shop: Shop
+) -> None:
+    link = a_link(conn, a_payer(conn))
+    with app.app_context(), in_page(), in_page():
+        busy = press(app.test_client(), link)
+    assert busy.status_code == 422
+    assert "Others are waiting" in busy.text
+    assert list_attempts(conn, limit=1) == []
+    assert press(app.test_client(), link).status_code == 303

@@ -113,10 +113,10 @@ def take_hint(
     Nothing in it is believed: it finds our row, and the gateway is asked. That it says
     cancelled is noted and changes nothing; that it says so a hundred times, too.
     """
-    attempt_id = _find_hinted(conn, gateway, hint)
-    if attempt_id is None:
+    attempt = find_hinted(conn, gateway, hint)
+    if attempt is None:
         return None
-    attempt = db.read_attempt(conn, attempt_id)
+    attempt_id = attempt.attempt_id
     if hint.claims:
         note = f"says {hint.claims[:20]}"
         if hint.signature_is_right is False:
@@ -155,7 +155,7 @@ def _note_capture(
     return tried
 
 
-def _find_hinted(conn: Connection, gateway: Gateway, hint: Hint) -> int | None:
+def find_hinted(conn: Connection, gateway: Gateway, hint: Hint) -> Attempt | None:
     """Find the attempt that a hint names; the gateway's own id comes first."""
     found = None
     if hint.payment_id and _is_storable(hint.payment_id):
@@ -166,7 +166,7 @@ def _find_hinted(conn: Connection, gateway: Gateway, hint: Hint) -> int | None:
         return None
     attempt = db.read_attempt(conn, found)
     is_its = attempt.gateway == gateway.name and attempt.again_of_attempt_id is None
-    return found if is_its else None
+    return attempt if is_its else None
 
 
 def _is_settled(attempt: Attempt) -> bool:
