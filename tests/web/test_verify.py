@@ -81,6 +81,16 @@ def address(attempt: Attempt, what: str = "") -> str:
     return f"/verify/{attempt.customer_id}/{attempt.attempt_id}{what}"
 
 
+def seen(site: Site, attempt: Attempt) -> dict[str, str]:
+    """Return what the button of a page sends, that is looked at now."""
+    page = site.as_admin().get(address(attempt)).text
+    return {
+        name: re.findall(f'name="{name}" value="([^"]*)"', page)[0]
+        for name in ("amount", "reason")
+        if f'name="{name}"' in page
+    }
+
+
 def state(site: Site, attempt: Attempt) -> str:
     return read_attempt(site.conn, attempt.attempt_id).state
 
@@ -101,7 +111,7 @@ def test_the_queue_shows_our_row_beside_the_gateways_answer(
     assert less.reference in page
     assert "Rahim Uddin" in page
     assert re.search(r'class="figure"[^>]*>500\.00', page)
-    assert re.search(r'class="figure owes"[^>]*>450\.00', page)
+    assert re.search(r'class="figure owes"[^>]*><span>450\.00', page)
     assert "Another amount was paid than was asked for." in page
 
 
@@ -153,7 +163,7 @@ def test_what_is_not_waiting_is_found_by_state_reference_and_transaction(
 def test_one_that_matches_is_approved_by_one_click(site: Site, shop: Shop) -> None:
     attempt = waiting(site, shop)
 
-    answer = site.as_admin().post(address(attempt, "/approve"))
+    answer = site.as_admin().post(address(attempt, "/approve"), seen(site, attempt))
 
     assert (answer.status_code, answer.location) == (303, "/verify")
     assert state(site, attempt) == "paid"
@@ -170,9 +180,35 @@ def test_what_differs_is_marked_and_credits_what_was_paid(
     page = admin.get(address(attempt)).text
     assert "differs" in page
     assert re.search(r"Approve: credit [^<]*450\.00", page)
-    admin.post(address(attempt, "/approve"))
+    admin.post(address(attempt, "/approve"), seen(site, attempt))
 
     assert posted(site.conn, attempt.customer_id) == D("450.00")
+
+
+@pytest.mark.parametrize("where", ["/verify", "one"])
+def test_an_answer_that_came_after_the_page_was_shown_is_not_approved_with_it(
+    site: Site, shop: Shop, where: str
+) -> None:
+    attempt = waiting(site, shop, said="450.00")
+    admin = site.as_admin()
+    page = admin.get(address(attempt) if where == "one" else where).text
+    shown = {
+        name: re.findall(f'name="{name}" value="([^"]*)"', page)[0]
+        for name in ("amount", "reason")
+    }
+    assert shown == {"amount": "450.00", "reason": "AMOUNT_DIFFERS"}
+    shop.wire.change = lambda answer: answer.update(amount="4.50")
+    asked(site.conn, shop, attempt)
+
+    for sent in (shown, shown | {"amount": ""}, {}):
+        answer = admin.post(address(attempt, "/approve"), sent)
+        assert answer.location == address(attempt)
+        assert "4.50" in admin.get(answer.location).text
+
+    assert state(site, attempt) == "review"
+    assert posted(site.conn, attempt.customer_id) == 0
+    admin.post(address(attempt, "/approve"), seen(site, attempt))
+    assert posted(site.conn, attempt.customer_id) == D("4.50")
 
 
 def test_what_cannot_be_approved_offers_no_button_and_stays(
@@ -184,7 +220,7 @@ def test_what_cannot_be_approved_offers_no_button_and_stays(
     page = admin.get(address(attempt)).text
     assert "It cannot be approved as it stands" in page
     assert "/approve" not in page
-    answer = admin.post(address(attempt, "/approve"))
+    answer = admin.post(address(attempt, "/approve"), seen(site, attempt))
 
     assert answer.location == address(attempt)
     assert "cannot be approved" in alerts(admin.get(address(attempt)).text)
@@ -200,9 +236,9 @@ def test_of_two_operators_the_second_is_told_who_was_first(
     for browser in (first, second):
         assert attempt.reference in browser.get("/verify").text
 
-    first.post(address(attempt, "/approve"))
+    first.post(address(attempt, "/approve"), seen(site, attempt))
     answers = [
-        second.post(address(attempt, "/approve")),
+        second.post(address(attempt, "/approve"), seen(site, attempt)),
         second.post(address(attempt, "/reject"), {"reason": "not seen"}),
     ]
 
@@ -279,7 +315,7 @@ def test_a_transfer_is_shown_and_cannot_be_asked_about(site: Site, shop: Shop) -
     assert "/ask" not in page
     assert admin.post(address(attempt, "/ask")).status_code == 303
     assert "cannot be asked" in alerts(admin.get(address(attempt)).text)
-    admin.post(address(attempt, "/approve"))
+    admin.post(address(attempt, "/approve"), seen(site, attempt))
     assert posted(site.conn, customer_id) == D("300.00")
 
 
@@ -384,5 +420,5 @@ def test_a_reseller_decides_only_on_his_own_customers(site: Site, shop: Shop) ->
     key = f"{his.customer_id}-{his.attempt_id}"
     assert mirpur.post("/verify/matching", {"attempt": [key]}).status_code == 404
     assert state(site, his) == "confirmed"
-    assert mirpur.post(address(mine, "/approve")).status_code == 303
+    assert mirpur.post(address(mine, "/approve"), seen(site, mine)).status_code == 303
     assert state(site, mine) == "paid"
