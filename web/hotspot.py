@@ -32,8 +32,11 @@ from web.portal_words import tell
 from web.secure import csrf
 
 pages = public_pages("hotspot", "/hotspot")
-#: Names of hidden fields as RouterOS has them, and as a form of ours can.
-_TOLD = {
+#: Fields of the form on the NAS' page, and what ours calls them.
+ROUTER_FIELDS = {
+    "username": "username",
+    "password": "password",
+    "pin": "pin",
     "link-login-only": "link_login_only",
     "chap-id": "chap_id",
     "chap-challenge": "chap_challenge",
@@ -68,7 +71,7 @@ def form() -> Page:
 def use_card() -> Page:
     """Redeem a card, then lead the browser back to the hotspot, logged in."""
     given = request.form.to_dict()
-    for name, ours in _TOLD.items():
+    for name, ours in ROUTER_FIELDS.items():
         if name in given:
             given[ours] = given.pop(name)
     sent, at = CardForm(data=given, formdata=None), desk()

@@ -18,7 +18,7 @@ from billing_core.services import web_logins
 from billing_core.services.portal_logins import send_code
 from billing_core.services.throttle import TooManyTriesError
 from billing_core.taka import to_latin_digits
-from web import access
+from web import access, portal_words
 from web.access import Page
 from web.desk import Desk, desk, settings
 from web.forms import (
@@ -33,6 +33,7 @@ from web.language import keep_language, language
 from web.portal_words import tell
 
 pages = access.public_pages("portal_login", "/portal")
+pages.record_once(portal_words.register)
 _NAME = [DataRequired(), Length(max=128)]
 #: Where the page cookie keeps for whom a code was asked.
 _CODE_FOR = "code_for"
@@ -63,8 +64,9 @@ class CodeForm(OperatorForm):
 
 
 @pages.app_context_processor
-def _who_is_here() -> dict[str, bool]:
-    return {"is_customer": "customer_id" in g}
+def _who_is_here() -> dict[str, object]:
+    provider = settings().reminders.provider or "Khata"
+    return {"is_customer": "customer_id" in g, "provider": provider}
 
 
 @pages.get("/login")

@@ -18,7 +18,7 @@ from web.access import Page, current_customer, portal_pages
 from web.desk import desk
 from web.forms import HiddenField, KeyedForm
 from web.pay import gateways, offered, site
-from web.portal_words import span, speed, tell
+from web.portal_words import tell
 from web.secure import let_forms_lead_to_gateways
 
 pages = portal_pages("portal_packages", "/portal/packages")
@@ -30,18 +30,6 @@ class BuyForm(KeyedForm):
     """Buy it at the price that was shown."""
 
     price = HiddenField()
-
-
-@pages.app_template_filter("span")
-def span_filter(seconds: int | None) -> str:
-    """Write how long a package lasts."""
-    return span(seconds)
-
-
-@pages.app_template_filter("speed")
-def speed_filter(bps: int | None) -> str:
-    """Write a package's rate."""
-    return speed(bps)
 
 
 @pages.get("")

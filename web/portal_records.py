@@ -12,9 +12,12 @@ from billing_core.db.web_bills import (
     read_bill_row,
 )
 from billing_core.db.web_portal import list_payments
+from billing_core.services.documents import bill_document, receipt_document
 from web import lists
-from web.access import current_customer_id, own_bill, own_receipt, portal_pages
+from web.access import Page, current_customer_id, own_bill, own_receipt, portal_pages
 from web.desk import desk
+from web.language import language
+from web.papers import issuer, pdf_of
 from web.portal import unsettled
 from web.usage import usage_chart
 
@@ -22,7 +25,7 @@ bills = portal_pages("portal_bills", "/portal/bills")
 payments = portal_pages("portal_payments", "/portal/payments")
 usage = portal_pages("portal_usage", "/portal/usage")
 
-_SESSIONS_SHOWN = 50
+_SESSIONS_SHOWN = 30
 
 
 @bills.get("")
@@ -56,6 +59,22 @@ def show(bill_id: int) -> str:
     )
 
 
+@bills.get("/<int:bill_id>/bill.pdf")
+def bill_pdf(bill_id: int) -> Page:
+    """Hand out one bill as PDF."""
+    standing, at = own_bill(bill_id), desk()
+    document = bill_document(
+        at.conn,
+        standing.customer_id,
+        bill_id,
+        issuer(),
+        language=language(),
+        actor=at.actor,
+        now=at.now,
+    )
+    return pdf_of(document)
+
+
 @payments.get("", endpoint="index")
 def list_of_payments() -> str:
     """List his payments, and those that are under way."""
@@ -78,6 +97,22 @@ def receipt(payment_id: int) -> str:
         receipt=found,
         settled=list_settled(at.conn, found.customer_id, found.entry_id),
     )
+
+
+@payments.get("/<int:payment_id>/receipt.pdf")
+def receipt_pdf(payment_id: int) -> Page:
+    """Hand out one payment's receipt as PDF."""
+    found, at = own_receipt(payment_id), desk()
+    document = receipt_document(
+        at.conn,
+        found.customer_id,
+        payment_id,
+        issuer(),
+        language=language(),
+        actor=at.actor,
+        now=at.now,
+    )
+    return pdf_of(document)
 
 
 @usage.get("", endpoint="index")

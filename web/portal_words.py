@@ -1,9 +1,12 @@
 """Say to customers how they stand, what to do next, and why something did not go."""
 
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
 
 from babel.units import format_unit
+from flask.blueprints import BlueprintSetupState
 from flask_babel import gettext as _
 
 from billing_core.db.customers import Customer
@@ -27,7 +30,8 @@ from billing_core.services.throttle import TooManyTriesError
 from billing_core.services.web_logins import WrongCodeError, WrongLoginError
 from billing_core.suspension import SuspendReason
 from billing_core.taka import to_bangla_digits
-from web.filters import number
+from web.desk import settings
+from web.filters import day, number
 from web.language import language
 
 #: What each refusal means to a customer; the first class that fits counts.
@@ -158,8 +162,39 @@ def speed(bps: int | None) -> str:
     return _digits(str(bps)) + " bit/s"
 
 
-def _unit(value: int, unit: str) -> str:
-    return _digits(format_unit(value, f"duration-{unit}", locale=language()))
+def lasted(seconds: int) -> str:
+    """Write how long something took: 11 hr 6 min, in Bangla with whole words."""
+    hours, minutes = divmod(seconds // 60, 60)
+    parts = ((hours, "hour"), (minutes, "minute"))
+    told = [_unit(value, unit, brief=True) for value, unit in parts if value]
+    return " ".join(told) or _unit(seconds, "second", brief=True)
+
+
+def clock(value: datetime | None) -> str:
+    """Write a moment to the minute, in the ISP's zone: 24 Nov 2026, 12:00."""
+    if value is None:
+        return ""
+    local = value.astimezone(settings().zone)
+    return f"{day(local)}, {_digits(f'{local:%H:%M}')}"
+
+
+def percent(value: Decimal) -> str:
+    """Write a percentage without the decimals that say nothing: 5, 7.5."""
+    return _digits(f"{value.normalize():f}")
+
+
+def register(state: BlueprintSetupState) -> None:
+    """Give templates these ways of writing."""
+    for write in (span, speed, lasted, clock, percent):
+        state.app.jinja_env.filters[write.__name__] = write
+
+
+def _unit(value: int, unit: str, *, brief: bool = False) -> str:
+    # Bangla's short forms are no words that people read.
+    length: Literal["short", "long"] = (
+        "short" if brief and language() == "en" else "long"
+    )
+    return _digits(format_unit(value, f"duration-{unit}", length, locale=language()))
 
 
 def _digits(text: str) -> str:

@@ -151,13 +151,29 @@ def test_nobody_sees_anothers_bill_payment_or_package(portal: Portal) -> None:
     for path in (
         f"/portal/bills/{bill_id}",
         f"/portal/pay?bill={bill_id}",
+        f"/portal/bills/{bill_id}/bill.pdf",
         f"/portal/payments/{payment_id}",
+        f"/portal/payments/{payment_id}/receipt.pdf",
         f"/portal/packages/{package_id}",
     ):
         assert his.get(path).status_code == 200, path
         assert anothers.get(path).status_code == 404, path
     for path in ("/portal/bills/0", "/portal/pay?bill=x", "/portal/payments/99999"):
         assert his.get(path).status_code == 404, path
+
+
+def test_a_bill_and_a_receipt_are_papers_too(portal: Portal) -> None:
+    customer_id, bill_id = a_billed_customer(portal.site, "500", balance="100")
+    ((payment_id,),) = rows(portal.conn, "SELECT payment_id FROM payment")
+    browser = portal.of(customer_id)
+    for page, paper in (
+        (f"/portal/bills/{bill_id}", "bill.pdf"),
+        (f"/portal/payments/{payment_id}", "receipt.pdf"),
+    ):
+        assert f'href="{page}/{paper}"' in browser.get(page).text
+        answer = browser.get(f"{page}/{paper}")
+        assert answer.mimetype == "application/pdf"
+        assert answer.data.startswith(b"%PDF-")
 
 
 def test_lists_are_cut_into_pages(portal: Portal) -> None:
