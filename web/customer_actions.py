@@ -16,7 +16,7 @@ from billing_core.errors import BillingError
 from billing_core.money import ZERO
 from billing_core.permissions import Permission
 from billing_core.services import cash, changes, customers, sessions, suspension
-from web.access import Page, my_customer, operator_pages, require
+from web.access import Page, my_customer, operator_pages, require, safe_next
 from web.desk import desk
 from web.filters import money
 from web.forms import (
@@ -414,6 +414,7 @@ def package(customer_id: int) -> Page:
         (p.name, f"{p.name} · {money(p.price)}")
         for p in list_packages(at.conn)
         if p.billing == customer.billing
+        and (not p.is_withdrawn or p.name == customer.package)
     )
     if request.method == "GET":
         form.package.data = customer.package
@@ -542,4 +543,7 @@ def _ask(
 
 
 def _back(customer_id: int) -> Page:
-    return redirect(url_for("customers.show", customer_id=customer_id), 303)
+    """Go where one came from, if the address says it; else to the customer."""
+    came_from = safe_next(request.args.get("next"))
+    here = url_for("customers.show", customer_id=customer_id)
+    return redirect(came_from or here, 303)

@@ -211,7 +211,9 @@ def _new_form() -> NewCustomerForm:
     at, me = desk(), current_operator()
     form = NewCustomerForm()
     form.package.choices = choices_of(
-        (p.name, f"{p.name} · {money(p.price)}") for p in list_packages(at.conn)
+        (p.name, f"{p.name} · {money(p.price)}")
+        for p in list_packages(at.conn)
+        if not p.is_withdrawn
     )
     form.profile.choices = choices_of(
         ((p.name, p.name) for p in list_profiles(at.conn)), any_label=_("none")

@@ -6,6 +6,7 @@ from decimal import Decimal
 from babel.dates import format_date
 from flask import Flask
 from flask_babel import format_timedelta
+from flask_babel import gettext as _
 from markupsafe import Markup
 
 from billing_core.taka import format_amount, format_money, to_bangla_digits
@@ -29,6 +30,8 @@ def register(app: Flask) -> None:
         day=day,
         octets=octets,
         duration=duration,
+        bits=bits,
+        rate=rate,
         say=say,
         actor=actor,
     )
@@ -102,6 +105,24 @@ def octets(value: int | None) -> str:
         if value >= size:
             return _digits(f"{value / size:.2f}") + f" {unit}"
     return _digits(str(value)) + " B"
+
+
+def bits(value: int | None) -> str:
+    """Write a rate of a line: 10 Mbit/s; None = no limit."""
+    if value is None:
+        return str(_("no limit"))
+    for unit, size in (("Gbit/s", 10**9), ("Mbit/s", 10**6), ("kbit/s", 10**3)):
+        if value >= size:
+            return _digits(f"{Decimal(value) / size:f}") + f" {unit}"
+    return _digits(str(value)) + " bit/s"
+
+
+def rate(value: Decimal | None) -> str:
+    """Write a price of a unit with as many decimals as it has, two at least: 0.125."""
+    if value is None:
+        return ""
+    plain = value.normalize()
+    return _digits(f"{plain if plain.as_tuple().exponent < -2 else round(value, 2):f}")  # type: ignore[operator]  # no NaN is a price
 
 
 def duration(seconds: int | None) -> str:

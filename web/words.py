@@ -84,6 +84,30 @@ _WORDS = {
     # sessions
     "opening": _l("starting"),
     "ended": _l("ended"),
+    # packages
+    "daily": _l("daily"),
+    "monthly": _l("monthly"),
+    "per_session": _l("per session"),
+    "free": _l("free"),
+    "on_sale": _l("on sale"),
+    "withdrawn": _l("withdrawn"),
+    # requests to NAS
+    "disconnect": _l("disconnect"),
+    "coa": _l("change (CoA)"),
+    "sending": _l("being sent"),
+    "cancelled": _l("called off"),
+    # runs
+    "cycles": _l("cycle bills"),
+    "service_days": _l("service days"),
+    "suspension": _l("suspensions"),
+    # recharge cards
+    "generated": _l("made"),
+    "used": _l("used"),
+    "credited": _l("credited"),
+    "repeated": _l("used before by himself"),
+    "mistyped": _l("mistyped"),
+    "inactive": _l("not activated"),
+    "locked": _l("locked out"),
     # operators
     "admin": _l("admin"),
     "operator": _l("operator"),

@@ -8,7 +8,7 @@ from billing_core.cli.context import at_desk
 from billing_core.cli.output import as_plain, json_option, show, show_table
 from billing_core.cli.units import Duration, read_secret
 from billing_core.db.nas import NewNas, list_nas
-from billing_core.services.nas import add_nas
+from billing_core.services.nas import register_nas
 
 
 @click.group()
@@ -100,7 +100,7 @@ def add(
         interim_interval_seconds=interim_interval,
     )
     with at_desk() as desk:
-        nas_id = add_nas(desk.conn, new)
+        nas_id = register_nas(desk.conn, new, actor=desk.actor, now=desk.now)
     click.echo(f"NAS {name} ({address}) is registered as number {nas_id}.")
 
 

@@ -10,9 +10,9 @@ from billing_core.cli.units import Amount, Duration, Octets, Rate, RateLimit
 from billing_core.db.packages import (
     NewPackage,
     find_package,
-    insert_package,
     list_packages,
 )
+from billing_core.services.packages import put_on_sale, set_withdrawn
 
 
 @click.group()
@@ -112,7 +112,7 @@ def add(
         idle_timeout_seconds=idle_timeout,
     )
     with at_desk() as desk:
-        package_id = insert_package(desk.conn, new)
+        package_id = put_on_sale(desk.conn, new, actor=desk.actor, now=desk.now)
     click.echo(f"Package {name} is on sale as number {package_id}.")
 
 
@@ -140,3 +140,16 @@ def show_(name: str, as_json: bool) -> None:
     """Show everything about the package NAME."""
     with at_desk() as desk:
         show(find_package(desk.conn, name), desk.settings.zone)
+
+
+@package.command("withdraw")
+@click.argument("name")
+@click.option("--undo", is_flag=True, help="Sell it again.")
+def withdraw(name: str, undo: bool) -> None:
+    """Sell the package NAME no more; who has it keeps it."""
+    with at_desk() as desk:
+        changed = set_withdrawn(
+            desk.conn, name, is_withdrawn=not undo, actor=desk.actor, now=desk.now
+        )
+    state = "is sold again" if undo else "is not sold any more"
+    click.echo(f"Package {name} {state}." if changed else f"{name}: it was so already.")

@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
+from billing_core.measures import (
+    MeasureError,
+    parse_duration,
+    parse_octets,
+    parse_rate,
+)
 from billing_core.money import AmountError, parse_amount
-
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-# Decimal, as packages are sold (product.md §8): 1 MB = 10^6 octets.
-_OCTETS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_BITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 
 
 class Duration(click.ParamType[int]):
@@ -27,10 +28,10 @@ class Duration(click.ParamType[int]):
         """Return seconds."""
         if isinstance(value, int):
             return value
-        found = re.fullmatch(r"(\d{1,9})([smhd]?)", str(value).strip())
-        if not found:
-            self.fail(f"{value!r}: write a duration like 30d, 12h, 15m or 90s")
-        return int(found[1]) * _SECONDS[found[2] or "s"]
+        try:
+            return parse_duration(str(value))
+        except MeasureError as error:
+            self.fail(str(error))
 
 
 class Octets(click.ParamType[int]):
@@ -44,10 +45,10 @@ class Octets(click.ParamType[int]):
         """Return octets."""
         if isinstance(value, int):
             return value
-        found = re.fullmatch(r"(\d{1,12})\s*(|KB|MB|GB|TB)", str(value).strip().upper())
-        if not found:
-            self.fail(f"{value!r}: write an amount of data like 500MB or 5GB")
-        return int(found[1]) * _OCTETS[found[2]]
+        try:
+            return parse_octets(str(value))
+        except MeasureError as error:
+            self.fail(str(error))
 
 
 class RateLimit(click.ParamType[tuple[int, int]]):
@@ -62,13 +63,10 @@ class RateLimit(click.ParamType[tuple[int, int]]):
         if isinstance(value, tuple):
             return value
         up, _, down = str(value).strip().partition("/")
-        rates = []
-        for text in (up, down or up):
-            found = re.fullmatch(r"(\d{1,9})([kMG]?)", text)
-            if not found:
-                self.fail(f"{value!r}: write rates like 5M/10M, upload first")
-            rates.append(int(found[1]) * _BITS[found[2]])
-        return rates[0], rates[1]
+        try:
+            return parse_rate(up), parse_rate(down or up)
+        except MeasureError:
+            self.fail(f"{value!r}: write rates like 5M/10M, upload first")
 
 
 class Amount(click.ParamType[Decimal]):

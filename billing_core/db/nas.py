@@ -1,5 +1,7 @@
 """NAS: who they are, and how to speak to them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from psycopg import errors
@@ -84,6 +86,8 @@ class NasTraits:
     coa_identification: list[str]
     octets_swapped: bool
     interim_interval_seconds: int
+    #: Nobody may log in from it.
+    is_disabled: bool
 
     @property
     def limits_octets(self) -> bool:
@@ -119,12 +123,45 @@ class NewNas:
 
 def insert_nas(conn: Connection, nas: NewNas) -> int:
     """Register a NAS and return its id."""
-    values = asdict(nas)
-    values["coa_identification"] = list(
-        nas.coa_identification or _IDENTIFICATION.get(nas.vendor, ("User-Name",))
-    )
+    with _explained(nas):
+        row = conn.execute(_QUERIES["insert_nas"], _values(nas)).fetchone()
+    if row is None:
+        raise UnknownNasError(nas.name)
+    return int(row[0])
+
+
+def update_nas(conn: Connection, nas_id: int, nas: NewNas) -> None:
+    """Say anew what a NAS is; an empty secret stays as it was."""
+    with _explained(nas):
+        values = _values(nas) | {"nas_id": nas_id}
+        if conn.execute(_QUERIES["update_nas"], values).rowcount != 1:
+            raise UnknownNasError(nas.name)
+
+
+def set_nas_disabled(conn: Connection, nas_id: int, *, is_disabled: bool) -> bool:
+    """Let nobody in from a NAS, or again; False when it was so already."""
+    values = {"nas_id": nas_id, "is_disabled": is_disabled}
+    return conn.execute(_QUERIES["set_nas_disabled"], values).rowcount == 1
+
+
+def forget_unknown_nas(conn: Connection, address: str) -> None:
+    """Take an address off the list of those that nobody knows."""
+    conn.execute(_QUERIES["forget_unknown_nas"], {"address": address})
+
+
+def _values(nas: NewNas) -> dict[str, object]:
+    return asdict(nas) | {
+        "coa_identification": list(
+            nas.coa_identification or _IDENTIFICATION.get(nas.vendor, ("User-Name",))
+        )
+    }
+
+
+@contextmanager
+def _explained(nas: NewNas) -> Iterator[None]:
+    """Tell in words what the database refuses."""
     try:
-        row = conn.execute(_QUERIES["insert_nas"], values).fetchone()
+        yield
     except errors.UniqueViolation:
         raise NasExistsError(nas.name, nas.address) from None
     except errors.CheckViolation as error:
@@ -132,9 +169,6 @@ def insert_nas(conn: Connection, nas: NewNas) -> int:
         raise NasError(nas.name, _CONSTRAINTS.get(constraint, constraint)) from None
     except errors.InvalidTextRepresentation:
         raise NasError(nas.name, f"{nas.address} is no IP address") from None
-    if row is None:
-        raise UnknownNasError(nas.name)
-    return int(row[0])
 
 
 def list_nas(conn: Connection) -> list[NasTraits]:

@@ -1,6 +1,9 @@
 """Packages: what is on sale."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from psycopg import errors
@@ -74,9 +77,26 @@ class NewPackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package(NewPackage):
-    """A package on sale."""
+    """A package that is or was on sale."""
 
     package_id: int
+    #: Not sold any more; who has it keeps it.
+    is_withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PackageUses:
+    """What hangs on a package."""
+
+    #: Counted up to 100,001.
+    customers: int
+    with_special_price: int
+    #: That run.
+    sessions: int
+    #: Recharge cards that are out and buy it.
+    cards: int
+    #: What the least of them is worth.
+    least_card: Decimal | None
 
 
 # What each constraint of the table means to a person.
@@ -115,6 +135,53 @@ _DECIMALS = {
 
 def insert_package(conn: Connection, package: NewPackage) -> int:
     """Put a package on sale and return its id."""
+    with _explained(package):
+        row = conn.execute(_QUERIES["insert_package"], asdict(package)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def update_package(conn: Connection, package_id: int, package: NewPackage) -> None:
+    """Say anew what a package is; how it is billed stays."""
+    with _explained(package):
+        conn.execute(
+            _QUERIES["update_package"], asdict(package) | {"package_id": package_id}
+        )
+
+
+def lock_package(conn: Connection, package_id: int) -> None:
+    """Keep others from changing a package until the commit."""
+    conn.execute(_QUERIES["lock_package"], {"package_id": package_id})
+
+
+def set_withdrawn(conn: Connection, package_id: int, *, is_withdrawn: bool) -> bool:
+    """Sell a package no more, or again; False when it was so already."""
+    values = {"package_id": package_id, "is_withdrawn": is_withdrawn}
+    return conn.execute(_QUERIES["set_withdrawn"], values).rowcount == 1
+
+
+def read_package_uses(
+    conn: Connection, package_id: int, *, now: datetime
+) -> PackageUses:
+    """Return what hangs on a package."""
+    values = {"package_id": package_id, "now": now}
+    with conn.cursor(row_factory=class_row(PackageUses)) as cursor:
+        found = cursor.execute(
+            _QUERIES["read_package_uses"], values, prepare=False
+        ).fetchone()
+    return PackageUses(0, 0, 0, 0, None) if found is None else found
+
+
+def count_package_customers(conn: Connection) -> dict[int, int]:
+    """Return how many customers are on each package."""
+    return {
+        int(package_id): int(count)
+        for package_id, count in conn.execute(_QUERIES["count_package_customers"])
+    }
+
+
+@contextmanager
+def _explained(package: NewPackage) -> Iterator[None]:
+    """Refuse what a column would round in silence; tell in words what it refuses."""
     for name, digits in _DECIMALS.items():
         value: Decimal = getattr(package, name)
         if value != round(value, digits):
@@ -122,7 +189,7 @@ def insert_package(conn: Connection, package: NewPackage) -> int:
                 package.name, f"{name} {value} has more than {digits} decimals"
             )
     try:
-        row = conn.execute(_QUERIES["insert_package"], asdict(package)).fetchone()
+        yield
     except (errors.UniqueViolation, errors.CheckViolation) as error:
         constraint = error.diag.constraint_name or ""
         raise PackageError(
@@ -130,7 +197,6 @@ def insert_package(conn: Connection, package: NewPackage) -> int:
         ) from None
     except errors.NumericValueOutOfRange:
         raise PackageError(package.name, "a number is too large") from None
-    return 0 if row is None else int(row[0])
 
 
 def list_packages(conn: Connection) -> list[Package]:
@@ -145,3 +211,11 @@ def find_package(conn: Connection, name: str) -> Package:
         if package.name == name:
             return package
     raise UnknownPackageError(name)
+
+
+def find_package_on_sale(conn: Connection, name: str) -> Package:
+    """Return the package of this name, if it is sold."""
+    package = find_package(conn, name)
+    if package.is_withdrawn:
+        raise PackageError(name, "is not sold any more")
+    return package

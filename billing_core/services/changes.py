@@ -20,6 +20,7 @@ from billing_core.db import changes as db
 from billing_core.db import corrections as corrections_db
 from billing_core.db.changes import Standing
 from billing_core.db.connect import Connection
+from billing_core.db.packages import find_package_on_sale
 from billing_core.db.profiles import UnknownProfileError
 from billing_core.money import ZERO, VatSplit
 from billing_core.services.arrival import money_came
@@ -90,6 +91,8 @@ def change_package(
 
     def plan(standing: Standing) -> _Plan:
         package = package_named(standing, package_name)
+        if package.name != standing.facts.package.name:
+            find_package_on_sale(conn, package.name)
         profile = standing.facts.profile
         check_billing_stays(standing, package)
         check_fits(standing, package, profile)

@@ -9,7 +9,7 @@ from billing_core.db import customers as db
 from billing_core.db import suspension as suspension_db
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.operators import find_operator
-from billing_core.db.packages import find_package
+from billing_core.db.packages import find_package_on_sale
 from billing_core.db.profiles import find_profile
 from billing_core.kinds import STATIC, check_terms, usual_kind
 from billing_core.mac_addresses import normalise_station, parse_mac
@@ -73,7 +73,7 @@ def add_customer(
     check_discount(registration.discount_percent)
 
     def work() -> int:
-        package = find_package(conn, registration.package)
+        package = find_package_on_sale(conn, registration.package)
         found = registration.profile
         profile = find_profile(conn, found) if found is not None else None
         kind = registration.kind or usual_kind(package.billing)

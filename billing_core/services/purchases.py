@@ -9,7 +9,7 @@ from billing_core.db import customers as customers_db
 from billing_core.db import ledger as db
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.customers import Subscription
-from billing_core.db.packages import Package, PackageError, find_package
+from billing_core.db.packages import Package, PackageError, find_package_on_sale
 from billing_core.db.sessions import lock_wallets
 from billing_core.errors import BillingError
 from billing_core.money import VatSplit, split_vat
@@ -75,7 +75,7 @@ def buy_package(
     5. bill it
     6. give running sessions their new limits
     """
-    package = find_package(conn, package_name)
+    package = find_package_on_sale(conn, package_name)
     if package.billing != "package":
         raise PackageError(package_name, f"is {package.billing}, not sold by package")
     parts = split_vat(

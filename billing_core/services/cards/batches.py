@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from billing_core.db import cards as db
 from billing_core.db.connect import Connection, in_transaction
-from billing_core.db.packages import PackageError, find_package
+from billing_core.db.packages import PackageError, find_package_on_sale
 from billing_core.errors import BillingError
 from billing_core.kinds import BY_PACKAGE
 from billing_core.money import ZERO, round_money, split_vat
@@ -133,7 +133,7 @@ def _worth(conn: Connection, order: BatchOrder) -> tuple[int | None, Decimal]:
     """Return the package's id and what a card is worth."""
     if order.package is None:
         return None, order.face_value or ZERO
-    package = find_package(conn, order.package)
+    package = find_package_on_sale(conn, order.package)
     if package.billing != BY_PACKAGE:
         raise PackageError(
             package.name,
