@@ -91,6 +91,8 @@ class AccessDatabase:
         self._link: Link | None = None
         self._attempt: Attempt | None = None
         self._replan_at = 0.0
+        #: When the newest failure was counted, by the monotonic clock.
+        self._failed_at = 0.0
         # Each with the moment until which it is taken for true.
         self._packages: dict[bytes, tuple[Package, float]] = {}
         self._nas: dict[bytes, tuple[Nas | None, float]] = {}
@@ -141,7 +143,10 @@ class AccessDatabase:
     def _fail(self, question: Question) -> None:
         self._drop()
         ended = time.monotonic()
-        self._breaker.failed(ended, ended - question.started)
+        # Those that were under way together fail together: that is one failure.
+        if question.started > self._failed_at:
+            self._breaker.failed(ended, ended - question.started)
+            self._failed_at = ended
 
     def close(self) -> None:
         """Close the connection."""

@@ -114,7 +114,7 @@ def _round(
     waiting = _begin(site, simulated, payers)
     fleet = [open_nas(number, port) for number in range(NAS_COUNT)]
     try:
-        pid = site.stack.pid("postgres")
+        pid = site.stack.pid("freeradius")
         assert pid is not None
 
         def work() -> Sent:

@@ -262,6 +262,21 @@ def test_a_frozen_database_is_not_waited_for_again_and_again(
     ask(database, request_of)
 
 
+def test_logins_that_one_stall_met_together_are_one_failure(
+    database: AccessDatabase, request_of: AccessRequest
+) -> None:
+    ask(database, request_of)
+    backend = backend_of(database)
+    with frozen(backend):
+        together = [database.ask(NOBODY, TODAY) for _ in range(10)]
+        for question in together:
+            with pytest.raises(DatabaseAwayError):
+                database.answer(question)
+    # One alone turns nobody away.
+    assert database._breaker.failures == 1
+    ask(database, request_of)
+
+
 def test_a_stopped_database_is_noticed_and_used_again_when_it_is_back() -> None:
     with stack.scratch_var() as var, stack.start_postgres_only(var) as postgres:
         migrate(postgres.url)
