@@ -12,7 +12,7 @@ from billing_core.db import payments as payments_db
 from billing_core.db import web_verify as db
 from billing_core.db.payments import Attempt
 from billing_core.errors import BillingError
-from billing_core.money import ZERO
+from billing_core.money import ZERO, parse_amount
 from billing_core.payments import TO_DECIDE, AttemptState
 from billing_core.permissions import Permission
 from billing_core.services.payments.asking import ask_about
@@ -171,7 +171,14 @@ def approve(customer_id: int, attempt_id: int) -> Page:
     """Credit what the gateway says was paid."""
     at, attempt = desk(), my_attempt(customer_id, attempt_id)
     try:
-        done = approve_one(at.conn, attempt_id, operator=at.actor, now=at.now)
+        done = approve_one(
+            at.conn,
+            attempt_id,
+            amount=parse_amount(request.form.get("amount", "")),
+            reason=request.form.get("reason", ""),
+            operator=at.actor,
+            now=at.now,
+        )
     except (AlreadyDecidedError, NothingToDecideError):
         return _too_late(attempt)
     except BillingError as error:

@@ -110,17 +110,30 @@ def verify(limit: int, as_json: bool) -> None:
 
 @pay.command("approve")
 @click.argument("reference", required=False)
+@click.option(
+    "--amount",
+    type=Amount(),
+    help="What the gateway says was paid, where it is not what was asked for.",
+)
 @click.option("--all-matching", is_flag=True, help="All that agree with the gateway.")
-def approve_(reference: str | None, all_matching: bool) -> None:
+def approve_(reference: str | None, amount: Decimal | None, all_matching: bool) -> None:
     """Credit payment REFERENCE: as much as its gateway says was paid."""
-    if (reference is None) != all_matching:
+    if (reference is None) != all_matching or (amount is not None and all_matching):
         raise click.UsageError("Give a REFERENCE or --all-matching.")
     with at_desk() as desk:
         if reference is None:
             done = approve_all_matching(desk.conn, operator=desk.actor, now=desk.now)
         else:
             attempt_id = _find(desk, reference)
-            done = [approve(desk.conn, attempt_id, operator=desk.actor, now=desk.now)]
+            done = [
+                approve(
+                    desk.conn,
+                    attempt_id,
+                    amount=amount,
+                    operator=desk.actor,
+                    now=desk.now,
+                )
+            ]
         for each in done:
             click.echo(f"{each.reference} of {each.username} is approved.")
         if not done:

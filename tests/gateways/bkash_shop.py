@@ -40,7 +40,7 @@ class Wire(httpx.BaseTransport):
         self._inner = inner
         self.requests: list[httpx.Request] = []
         self.texts: list[str] = []
-        #: Called before the simulator hears of a request; a wire that hangs waits in it.
+        #: Called before the simulator hears of a request: a wire can hang in it.
         self.on_request: Callable[[], None] | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -29,6 +29,7 @@ from billing_core.db.payments import (
 from billing_core.services.payments.asking import ask_about, take_hint
 from billing_core.services.payments.deciding import (
     AlreadyDecidedError,
+    ChangedSinceError,
     NotApprovableError,
     NothingToDecideError,
     approve,
@@ -309,8 +310,12 @@ def test_a_poisha_less_waits_and_approved_credits_what_was_paid(
     assert after.state == "review"
     assert "AMOUNT_DIFFERS" in after.reason
     assert entries(conn) == []
-    approve(conn, attempt.attempt_id, operator="nila", now=NOON)
-    assert entries(conn) == [(customer_id, Decimal("499.99"))]
+    # He must have seen it: 500.00 is what he expects otherwise.
+    with pytest.raises(ChangedSinceError, match=r"499\.99"):
+        approve(conn, attempt.attempt_id, operator="nila", now=NOON)
+    less = Decimal("499.99")
+    approve(conn, attempt.attempt_id, amount=less, operator="nila", now=NOON)
+    assert entries(conn) == [(customer_id, less)]
     assert audited(conn) == []
 
 

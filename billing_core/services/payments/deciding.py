@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection, in_transaction
@@ -48,6 +49,16 @@ class NotApprovableError(BillingError):
         super().__init__(f"Payment {reference} cannot be approved: {why}.")
 
 
+class ChangedSinceError(BillingError):
+    """A new answer came since the person looked: he has not seen what it says."""
+
+    def __init__(self, reference: str, says: str) -> None:
+        super().__init__(
+            f"Payment {reference} is not what was approved: it is {says} now."
+            " Look at it again."
+        )
+
+
 class ReasonMissingError(BillingError):
     """A rejection says why."""
 
@@ -56,13 +67,29 @@ class ReasonMissingError(BillingError):
 
 
 def approve(
-    conn: Connection, attempt_id: int, *, operator: str, now: datetime
+    conn: Connection,
+    attempt_id: int,
+    *,
+    amount: Decimal | None = None,
+    reason: str | None = None,
+    operator: str,
+    now: datetime,
 ) -> Attempt:
     """Credit what waits for a person: as much as the gateway says was paid.
 
-    Of two who decide at once one wins, and the other is told who it was.
+    ``amount`` and ``reason`` are what he saw when he decided, the amount by itself
+    what was asked for: an answer that came since and says otherwise is not approved
+    with it. Of two who decide at once one wins, and the other is told who it was.
     """
-    return _approve(conn, attempt_id, only_matching=False, operator=operator, now=now)
+    return _approve(
+        conn,
+        attempt_id,
+        only_matching=False,
+        amount=amount,
+        reason=reason,
+        operator=operator,
+        now=now,
+    )
 
 
 def approve_matching(
@@ -143,6 +170,8 @@ def _approve(
     attempt_id: int,
     *,
     only_matching: bool,
+    amount: Decimal | None = None,
+    reason: str | None = None,
     operator: str,
     now: datetime,
 ) -> Attempt:
@@ -154,6 +183,10 @@ def _approve(
         why = approval_refused(attempt.reason, answer, attempt.currency)
         if why is not None or answer is None:
             raise NotApprovableError(attempt.reference, why or "there is no answer")
+        seen = attempt.amount if amount is None else amount
+        if answer.amount != seen or reason not in (None, attempt.reason):
+            said = f"{answer.amount} {attempt.reason}".strip()
+            raise ChangedSinceError(attempt.reference, said)
         note = attempt.reason or "all agrees"
         db.log_event(
             conn, attempt_id, at=now, actor=operator, what="approved", note=note
