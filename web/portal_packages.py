@@ -16,6 +16,7 @@ from billing_core.services.payments.starting import start_payment
 from billing_core.services.purchases import buy_package
 from web.access import Page, current_customer, portal_pages
 from web.desk import desk
+from web.following import in_page
 from web.forms import HiddenField, KeyedForm
 from web.pay import gateways, offered, site
 from web.portal_words import tell
@@ -146,18 +147,19 @@ def _pay_for(customer: Customer, package: Package, way: str) -> Page:
     if gateway is None:
         abort(400)
     price: Decimal = package.gross_price
-    started = start_payment(
-        at.conn,
-        gateway,
-        customer_id=customer.customer_id,
-        amount=price,
-        purpose="package",
-        bill_id=None,
-        package_id=package.package_id,
-        site=site(),
-        client_address=request.remote_addr or "",
-        actor=at.actor,
-        now=at.now,
-    )
+    with in_page():
+        started = start_payment(
+            at.conn,
+            gateway,
+            customer_id=customer.customer_id,
+            amount=price,
+            purpose="package",
+            bill_id=None,
+            package_id=package.package_id,
+            site=site(),
+            client_address=request.remote_addr or "",
+            actor=at.actor,
+            now=at.now,
+        )
     let_forms_lead_to_gateways()
     return redirect(started.checkout_url, 303)
