@@ -6,7 +6,6 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
 from billing_core.billing_terms import (
     PARKED_REASONS,
@@ -110,11 +109,7 @@ def _billing(profile: NewProfile) -> list[str]:
     said.append(
         _("A bill is due on the day on which it is issued.")
         if not profile.due_days
-        else ngettext(
-            "A bill is due %(num)s day after it.",
-            "A bill is due %(num)s days after it.",
-            profile.due_days,
-        )
+        else _("Days from a bill until it is due: %(days)s.", days=profile.due_days)
     )
     return said
 
@@ -141,10 +136,9 @@ def _suspending(profile: NewProfile) -> list[str]:
             if not profile.auto_suspend
             else _("Who has not paid when the bill is due is suspended.")
             if not profile.grace_days
-            else ngettext(
-                "Who has not paid is suspended %(num)s day after the bill was due.",
-                "Who has not paid is suspended %(num)s days after the bill was due.",
-                profile.grace_days,
+            else _(
+                "Days from then until who has not paid is suspended: %(days)s.",
+                days=profile.grace_days,
             )
         )
         if profile.auto_suspend and profile.due_threshold:

@@ -69,7 +69,7 @@ def test_a_form_explains_what_somebody_joining_on_the_31st_is_billed(
     # The first cycle began at midnight and he at noon: a part of it.
     assert [row[4] for row in cells(page)] == ["982.14", "1,000.00", "1,000.00"]
     assert cells(page)[0][5:] == ["7 Feb 2026", "10 Feb 2026"]
-    assert "3 days after the bill was due" in page
+    assert "who has not paid is suspended: 3." in page
 
 
 def test_what_is_told_is_what_the_run_bills(site: Site) -> None:
@@ -111,7 +111,7 @@ def test_what_is_told_is_what_the_run_bills(site: Site) -> None:
         ({"billing_type": "daily", "daily_charge": "days_used"}, "on which he logged"),
         ({"bill_while_suspended": "y"}, "Suspended time is billed, too."),
         ({"suspended_state": "pool", "suspended_pool": "late"}, "address of pool late"),
-        ({"due_days": "1"}, "due 1 day after it"),
+        ({"due_days": "1"}, "until it is due: 1."),
     ],
 )
 def test_each_choice_is_told_in_words(
