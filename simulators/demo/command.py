@@ -7,8 +7,9 @@ from billing_core.cli.stack import chosen_var
 from billing_core.stack import Stack
 from billing_core.stack.lifecycle import bring_up
 from simulators.demo import payments, steps
+from simulators.demo.filling import fill
 from simulators.demo.report import Report
-from simulators.demo.scene import set_the_scene
+from simulators.demo.scene import PASSWORD, set_the_scene
 from simulators.demo.shop import open_shop
 
 
@@ -35,12 +36,21 @@ def demo() -> None:
             payments.tampered_callbacks(scene, report, shop)
         payments.recharge_card(scene, report)
         steps.database_restart(scene, report)
+        portal_username = fill(scene, report)
         steps.books(scene, report)
     report.show()
-    console.print(f"Web pages: {stack.web_url}")
-    console.print(
-        f"Admin: {stack.admin_username}, password in {stack.admin_password_file}"
-    )
-    console.print("The stack stays up; stop it with: make down")
+    _tell_where(console, stack, portal_username)
     if not report.is_true:
         raise SystemExit(1)
+
+
+def _tell_where(console: Console, stack: Stack, portal_username: str | None) -> None:
+    """Print the address, and as whom to log in."""
+    file = stack.admin_password_file
+    console.print("\nThe pages are up, filled with [bold]demo data[/bold]:")
+    console.print(f"  for operators  {stack.web_url}/login")
+    console.print(f"                 as {stack.admin_username}, password in {file}")
+    if portal_username is not None:
+        console.print(f"  for customers  {stack.web_url}/portal/login")
+        console.print(f"                 as {portal_username}, password {PASSWORD}")
+    console.print("The stack stays up; stop it with: make down")

@@ -23,10 +23,10 @@ def pppoe_login(scene: Scene, report: Report) -> None:
     report.check("bill of the day", "20.00 paid", _bill(scene, user))
     session = scene.pppoe.start_session(login, up=20_000, down=200_000)
     scene.pppoe.advance(2 * _MINUTE)
-    _folded(scene)
+    folded(scene)
     report.check("octets on record", session.output_octets, _octets(scene, user))
     session.stop()
-    _folded(scene)
+    folded(scene)
     again = scene.pppoe.login(user, PASSWORD, method="mschapv2")
     report.check("second login of the day (MS-CHAPv2)", "accepted", answer_of(again))
     report.check("and no second charge", "80.00", scene.posted(user))
@@ -58,14 +58,14 @@ def hotspot_runs_dry(scene: Scene, report: Report) -> str:
     session = scene.hotspot.start_session(login, up=10_000, down=50_000)
     for minute in (1, 2):
         scene.hotspot.advance(_MINUTE)
-        _folded(scene)
+        folded(scene)
         left = f"{3 - minute}.00"
         report.check(f"wallet after minute {minute}", left, scene.posted(user))
     # The last report a second before the limit, so that it is our Disconnect and not
     # the NAS's own limit that ends the session.
     scene.hotspot.advance(_MINUTE - 1)
     session.interim()
-    _folded(scene)
+    folded(scene)
     report.check("wallet after minute 3", "0.00", scene.posted(user))
     _wait(lambda: not session.is_live)
     report.check("Disconnect ended it", "Admin-Reset", session.terminate_cause)
@@ -94,7 +94,7 @@ def back_after_top_up(scene: Scene, report: Report, user: str) -> None:
     report.check("login after the top-up", "accepted", answer_of(login))
     session = scene.hotspot.start_session(login, up=1000, down=1000)
     session.stop()
-    _folded(scene)
+    folded(scene)
 
 
 def database_restart(scene: Scene, report: Report) -> None:
@@ -104,7 +104,7 @@ def database_restart(scene: Scene, report: Report) -> None:
     login = scene.hotspot.login(user, PASSWORD, method="pap")
     session = scene.hotspot.start_session(login, up=10_000, down=100_000)
     scene.hotspot.advance(_MINUTE)
-    _folded(scene)
+    folded(scene)
     scene.stack.kill("postgres")
     scene.hotspot.advance(5 * _MINUTE)
     unanswered = sum(not delivery.acknowledged for delivery in session.deliveries)
@@ -114,7 +114,7 @@ def database_restart(scene: Scene, report: Report) -> None:
     session.stop()
     sent = len(session.deliveries)
     _wait(lambda: _events(scene, user) >= sent)
-    _folded(scene)
+    folded(scene)
     report.check("packets on record", sent, _events(scene, user))
     report.check("seconds on record", session.session_seconds, _seconds(scene, user))
     report.check("octets on record", session.output_octets, _octets(scene, user))
@@ -174,7 +174,7 @@ def _seconds(scene: Scene, username: str) -> object:
     )
 
 
-def _folded(scene: Scene) -> None:
+def folded(scene: Scene) -> None:
     """Wait until the worker has folded everything that was recorded."""
     _wait(lambda: scene.one("SELECT NOT EXISTS (SELECT FROM acct_intake)") is True)
 
