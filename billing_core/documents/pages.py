@@ -1,9 +1,15 @@
 """Lay out HTML as PDF pages that are made of nothing but what is bundled here."""
 
+import threading
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from weasyprint import HTML  # type: ignore[import-untyped]  # it has no stubs
+from weasyprint import CSS, HTML  # type: ignore[import-untyped]  # it has no stubs
+from weasyprint.text.fonts import (  # type: ignore[import-untyped]  # as above
+    FontConfiguration,
+)
 from weasyprint.urls import (  # type: ignore[import-untyped]  # as above
     FatalURLFetchingError,
     URLFetcher,
@@ -21,13 +27,8 @@ _FACES = {
     ("Khata Bangla", 700): "NotoSansBengali-Bold.ttf",
 }
 
-#: Put this into a page's stylesheet, and name FAMILY as its font.
-FONT_FACES = "".join(
-    f'@font-face {{ font-family: "{family}"; font-weight: {weight};'
-    f' src: url("{_SCHEME}{file}") }}\n'
-    for (family, weight), file in _FACES.items()
-)
-#: Digits and Latin letters of the first, Bangla and the sign of the Taka of the second.
+#: What a page's stylesheet names as its font: digits and Latin letters of the first,
+#: Bangla and the sign of the Taka of the second.
 FAMILY = '"Khata", "Khata Bangla", sans-serif'
 
 
@@ -55,11 +56,32 @@ class BundledOnly(URLFetcher):  # type: ignore[misc]  # it has no types
 
 
 def render_pdf(page: str) -> bytes:
-    """Lay out a page of HTML."""
+    """Lay out a page of HTML with the bundled fonts; one at a time in a process."""
     try:
-        rendered = HTML(string=page, url_fetcher=BundledOnly()).write_pdf()
+        with _one_at_a_time:
+            rendered = HTML(string=page, url_fetcher=BundledOnly()).write_pdf(
+                **_fonts()
+            )
     except FatalURLFetchingError as error:
         raise PageError(f"The pages were not laid out: {error}.") from error
     if not isinstance(rendered, bytes):
         raise PageError("The pages could not be laid out.")
     return rendered
+
+
+# Pango never gives back the memory of a font that a page brings along: each document
+# would cost a web process 260 kB for ever. So the fonts are loaded once, and what holds
+# them is not made for two threads. (The work is Python's: two would be no faster.)
+_one_at_a_time = threading.Lock()
+
+
+@cache
+def _fonts() -> dict[str, Any]:
+    fonts = FontConfiguration()
+    faces = "".join(
+        f'@font-face {{ font-family: "{family}"; font-weight: {weight};'
+        f' src: url("{_SCHEME}{file}") }}\n'
+        for (family, weight), file in _FACES.items()
+    )
+    stylesheet = CSS(string=faces, font_config=fonts, url_fetcher=BundledOnly())
+    return {"font_config": fonts, "stylesheets": [stylesheet]}

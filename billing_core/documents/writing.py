@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from billing_core.civil_dates import format_date
 from billing_core.document_settings import Provider
-from billing_core.documents.pages import FAMILY, FONT_FACES
+from billing_core.documents.pages import FAMILY
 from billing_core.documents.papers import (
     BillPaper,
     CreditNotePaper,
@@ -152,7 +152,6 @@ def _write(name: str, look: _Look, facts: Mapping[str, object]) -> str:
             language=look.language,
             provider=look.issuer.provider,
             currency=look.issuer.currency,
-            font_faces=FONT_FACES,
             family=FAMILY,
             ZERO=ZERO,
         )

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from billing_core.cards import read_pin
-from billing_core.documents.pages import FAMILY, FONT_FACES, render_pdf
+from billing_core.documents.pages import FAMILY, render_pdf
 from billing_core.errors import BillingError
 from billing_core.services.cards.printing import COLUMNS
 
@@ -26,7 +26,6 @@ SHEETS_A_PART = 25
 _WIDTH, _HEIGHT, _LEFT, _TOP, _MARK = 60, 38, 15, 15.5, 6
 
 _STYLE = f"""
-{FONT_FACES}
 @page {{ size: A4; margin: 0 }}
 body {{ margin: 0; font-family: {FAMILY} }}
 .sheet {{ position: relative; width: 210mm; height: 297mm; break-after: page }}
