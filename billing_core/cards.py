@@ -13,12 +13,13 @@ Each key has an id, so that a new key can be taken into use while old cards are 
 
 import hashlib
 import hmac
-import ipaddress
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from billing_core.networks import network_of
 
 RANDOM_DIGITS = 16
 PIN_DIGITS = RANDOM_DIGITS + 1
@@ -189,20 +190,10 @@ def subjects_of(
     """Name all whose wrong tries are counted together, in the order of their locks."""
     subjects = [f"customer:{customer_id}"]
     if client_address is not None:
-        subjects.append(f"address:{_network(client_address)}")
+        subjects.append(f"address:{network_of(client_address)}")
     if distributor:
         subjects.append(f"distributor:{distributor}")
     return subjects
-
-
-def _network(client_address: str) -> str:
-    """Write an address; of IPv6 its /64, all of which one customer may use."""
-    address = ipaddress.ip_address(client_address)
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((int(address), 64), strict=False))
 
 
 def strike(guard: Guard, weight: int, now: datetime) -> Guard:

@@ -7,15 +7,11 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
 from billing_core.db.customers import set_language as set_customer_language
-from billing_core.db.operators import (
-    read_operator_credentials,
-    set_operator_language,
-)
+from billing_core.db.operators import set_operator_language
 from billing_core.errors import BillingError
 from billing_core.operator_passwords import (
     PASSWORD_LENGTH_MAX,
     PASSWORD_LENGTH_MIN,
-    is_password,
 )
 from billing_core.passwords import open_password, seal_password
 from billing_core.services import operators, web_logins
@@ -68,6 +64,9 @@ class PasswordForm(OperatorForm):
 class EnrolForm(OperatorForm):
     """A second factor to enrol: its sealed secret comes back with the code."""
 
+    password = PasswordField(
+        _l("Password"), [DataRequired(), Length(max=PASSWORD_LENGTH_MAX)]
+    )
     sealed = HiddenField(validators=[DataRequired(), Length(max=400)])
     code = StringField(_l("Code"), [DataRequired(), Length(6, 10)])
 
@@ -186,9 +185,11 @@ def change_password() -> Page:
     """Replace one's own password; other sessions of one's own end."""
     sent, at, me = PasswordForm(), desk(), access.current_operator()
     if sent.validate():
-        kept = read_operator_credentials(at.conn, me.operator_id)
-        token = access.session_token() or ""
-        if not is_password(kept.password_hash, sent.old.data):
+        try:
+            web_logins.check_own_password(
+                at.conn, me.operator_id, sent.old.data, now=at.now
+            )
+        except web_logins.NotHisPasswordError:
             sent.old.errors = [_("That is not your password.")]
         else:
             operators.set_password(
@@ -197,7 +198,7 @@ def change_password() -> Page:
                 sent.new.data,
                 actor=at.actor,
                 now=at.now,
-                but=web_logins.token_hash(token),
+                but=_this_login(),
             )
             flash(_("Your password is changed; other sessions of yours have ended."))
             return redirect(url_for("account.index"), 303)
@@ -208,20 +209,25 @@ def change_password() -> Page:
 def enrol_form() -> str:
     """Show a new secret as a picture to scan."""
     secret = operators.new_totp_secret()
-    sealed = seal_password(settings().secret_key, secret).hex()
-    return _enrol(EnrolForm(sealed=sealed), secret)
+    return _enrol(EnrolForm(sealed=_seal(secret)), secret)
 
 
 @account.post("/second-factor")
 def enrol() -> Page:
     """Enrol the secret, once its first code shows that it was scanned."""
     sent, at, me = EnrolForm(), desk(), access.current_operator()
+    secret = _unseal(sent.sealed.data or "")
+    if secret is None:
+        return redirect(url_for("account.enrol_form"), 303)
     if not sent.validate():
-        return redirect(url_for("account.enrol_form"), 303)
+        return _enrol(sent, secret), 422
     try:
-        secret = open_password(at.settings.secret_key, bytes.fromhex(sent.sealed.data))
-    except (ValueError, BillingError):
-        return redirect(url_for("account.enrol_form"), 303)
+        web_logins.check_own_password(
+            at.conn, me.operator_id, sent.password.data, now=at.now
+        )
+    except web_logins.NotHisPasswordError:
+        sent.password.errors = [_("That is not your password.")]
+        return _enrol(sent, secret), 422
     if not web_logins.is_totp_code(secret, sent.code.data, at.now):
         sent.code.errors = [_("That is not its code; is the phone's clock right?")]
         return _enrol(sent, secret), 422
@@ -232,6 +238,7 @@ def enrol() -> Page:
         secret_key=at.settings.secret_key,
         actor=at.actor,
         now=at.now,
+        but=_this_login(),
     )
     flash(_("From now on a login asks for your authenticator's code."))
     return redirect(url_for("account.index"), 303)
@@ -246,6 +253,26 @@ def _entered(opened: web_logins.Opened, target: str | None) -> Response:
     response = redirect(target or url_for("overview.index"), 303)
     access.set_session_cookie(response, opened.token)
     return response
+
+
+def _this_login() -> bytes:
+    return web_logins.token_hash(access.session_token() or "")
+
+
+def _seal(secret: str) -> str:
+    """Seal a secret for the form: with whose it is, so that no other is opened here."""
+    owner = access.current_operator().operator_id
+    return seal_password(settings().secret_key, f"totp {owner} {secret}").hex()
+
+
+def _unseal(sealed: str) -> str | None:
+    """Return a secret that was sealed for this operator's form; None = it was not."""
+    try:
+        text = open_password(settings().secret_key, bytes.fromhex(sealed))
+    except (ValueError, BillingError):
+        return None
+    owner = f"totp {access.current_operator().operator_id} "
+    return text.removeprefix(owner) if text.startswith(owner) else None
 
 
 def _account(form: PasswordForm) -> str:

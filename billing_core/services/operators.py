@@ -188,13 +188,19 @@ def set_totp(
     secret_key: bytes,
     actor: str,
     now: datetime,
+    but: bytes | None = None,
 ) -> None:
-    """Let an operator prove himself by a second factor as well, or (None) not."""
+    """Let an operator prove himself by a second factor as well, or (None) not.
+
+    He is logged out everywhere but (token) here: a login that the old factor opened
+    does not outlive it.
+    """
     sealed = None if secret is None else seal_password(secret_key, secret)
 
     def work() -> None:
         operator_id = db.find_operator(conn, username).operator_id
         db.set_totp(conn, operator_id, sealed)
+        sessions_db.delete_operator_sessions(conn, operator_id, but=but)
         what = "second factor removed" if secret is None else "second factor enrolled"
         db.log_operator_event(conn, at=now, actor=actor, what=what, note=username)
 

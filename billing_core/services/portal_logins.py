@@ -16,7 +16,7 @@ from billing_core.messages import Locality, write_message
 from billing_core.passwords import open_password
 from billing_core.reminders import Event
 from billing_core.services.customers import set_password
-from billing_core.services.throttle import Limit, admit_try
+from billing_core.services.throttle import Limit, admit_try, place_of
 from billing_core.services.web_logins import CODE_LASTS, new_code
 
 PASSWORD_LENGTH_MIN = 8
@@ -66,7 +66,9 @@ def send_code(
         name = hashlib.sha256(username.encode()).hexdigest()[:32]
         limits = [
             Limit(f"code for name {name}", _CODES_OF_NAME, _WINDOW),
-            Limit(f"codes asked from {address}", _CODES_FROM_ADDRESS, _WINDOW),
+            Limit(
+                f"codes asked from {place_of(address)}", _CODES_FROM_ADDRESS, _WINDOW
+            ),
         ]
         admit_try(conn, limits, now)
         return

@@ -7,6 +7,9 @@ from typing import NamedTuple
 from billing_core.db import web_sessions as db
 from billing_core.db.connect import Connection
 from billing_core.errors import BillingError
+from billing_core.networks import network_of
+
+_PLACE_LENGTH_MAX = 64
 
 
 class TooManyTriesError(BillingError):
@@ -24,6 +27,14 @@ class Limit(NamedTuple):
     subject: str
     tries: int
     window: timedelta
+
+
+def place_of(address: str) -> str:
+    """Return where tries come from, whatever a proxy wrote of it."""
+    try:
+        return network_of(address)
+    except ValueError:
+        return address[:_PLACE_LENGTH_MAX]
 
 
 def admit_try(conn: Connection, limits: Sequence[Limit], now: datetime) -> None:

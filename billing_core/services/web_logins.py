@@ -17,7 +17,12 @@ from billing_core.errors import BillingError
 from billing_core.operator_passwords import is_password, nobodys_hash
 from billing_core.passwords import open_password
 from billing_core.services.operators import open_totp
-from billing_core.services.throttle import Limit, admit_try, forget_tries
+from billing_core.services.throttle import (
+    Limit,
+    admit_try,
+    forget_tries,
+    place_of,
+)
 
 OPERATOR_IDLE = timedelta(hours=2)
 OPERATOR_LONGEST = timedelta(hours=12)
@@ -30,6 +35,7 @@ CODE_TRIES_MAX = 5
 #: A session is not noted as seen more often than this.
 TOUCH_EVERY = timedelta(minutes=1)
 _TOTP_STEP_SECONDS = 30
+_WINDOW = timedelta(minutes=15)
 
 
 class WrongLoginError(BillingError):
@@ -44,6 +50,13 @@ class WrongCodeError(BillingError):
 
     def __init__(self) -> None:
         super().__init__("The code is wrong or was used already; wait for the next.")
+
+
+class NotHisPasswordError(BillingError):
+    """Who sits at an open page is not who logged in."""
+
+    def __init__(self) -> None:
+        super().__init__("That is not your password.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +112,7 @@ def finish_operator_login(
     now: datetime,
 ) -> Opened:
     """Let an operator in whose password was right, by his authenticator's code."""
-    limits = [Limit(f"totp {operator_id}", 5, timedelta(minutes=15))]
+    limits = [Limit(f"totp {operator_id}", 5, _WINDOW)]
     admit_try(conn, limits, now)
     known = operators_db.read_operator_credentials(conn, operator_id)
     if known.totp_sealed is None or known.is_disabled:
@@ -110,6 +123,22 @@ def finish_operator_login(
     forget_tries(conn, limits)
     db.delete_session(conn, token_hash(token))
     return _let_operator_in(conn, operator_id, username, address, now)
+
+
+def check_own_password(
+    conn: Connection, operator_id: int, password: str, *, now: datetime
+) -> None:
+    """Make sure that who changes a login is who it is of.
+
+    A page that somebody left open must not become a way to take his login over, nor
+    to guess his password.
+    """
+    limits = [Limit(f"own password of operator {operator_id}", 5, _WINDOW)]
+    admit_try(conn, limits, now)
+    known = operators_db.read_operator_credentials(conn, operator_id)
+    if not is_password(known.password_hash, password):
+        raise NotHisPasswordError
+    forget_tries(conn, limits)
 
 
 def is_totp_code(secret: str, code: str, now: datetime) -> bool:
@@ -170,12 +199,11 @@ def new_code(
 
     At most three in a quarter of an hour, since each costs an SMS.
     """
-    window = timedelta(minutes=15)
     admit_try(
         conn,
         [
-            Limit(f"code for {customer_id}", 3, window),
-            Limit(f"codes asked from {address}", 10, window),
+            Limit(f"code for {customer_id}", 3, _WINDOW),
+            Limit(f"codes asked from {place_of(address)}", 10, _WINDOW),
         ],
         now,
     )
@@ -288,12 +316,11 @@ def _limits(kind: str, username: str, address: str) -> list[Limit]:
 
     The name alone must not be shut after five: anybody could shut anybody out.
     """
-    window = timedelta(minutes=15)
-    name = hashlib.sha256(username.encode()).hexdigest()[:32]
+    name, place = hashlib.sha256(username.encode()).hexdigest()[:32], place_of(address)
     return [
-        Limit(f"{kind} {name} from {address}", 5, window),
-        Limit(f"{kind} from {address}", 50, window),
-        Limit(f"{kind} {name}", 100, window),
+        Limit(f"{kind} {name} from {place}", 5, _WINDOW),
+        Limit(f"{kind} from {place}", 50, _WINDOW),
+        Limit(f"{kind} {name}", 100, _WINDOW),
     ]
 
 

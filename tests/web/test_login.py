@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pyotp
 import pytest
 
+from billing_core.passwords import seal_password
 from billing_core.services import web_logins
 from billing_core.services.operators import new_totp_secret, set_disabled, set_totp
 from billing_core.services.throttle import TooManyTriesError
@@ -177,19 +178,57 @@ def test_an_operator_enrols_a_second_factor_by_its_first_code(site: Site) -> Non
     sealed = re.search(r'name="sealed"[^>]*value="([0-9a-f]+)"', page)
     assert secret is not None
     assert sealed is not None
-    wrong = admin.post(
-        "/account/second-factor", {"sealed": sealed[1], "code": "123456"}
-    )
-    assert wrong.status_code == 422
-    assert secret[1] in wrong.text
+    there = site.as_admin()
+    code = pyotp.TOTP(secret[1]).now()
+    right = {"sealed": sealed[1], "code": code, "password": PASSWORD}
+    # A page left open is not enough: its finder knows no password.
+    for wrong in ({"code": "123456"}, {"password": "x"}, {"password": ""}):
+        refused = admin.post("/account/second-factor", right | wrong)
+        assert refused.status_code == 422
+        assert secret[1] in refused.text
 
-    right = admin.post(
-        "/account/second-factor",
-        {"sealed": sealed[1], "code": pyotp.TOTP(secret[1]).now()},
-    )
+    assert admin.post("/account/second-factor", right).status_code == 303
 
-    assert right.status_code == 303
+    assert there.get("/account").status_code == 303
+    assert admin.get("/account").status_code == 200
     assert rows(site.conn, "SELECT totp_sealed IS NOT NULL FROM operator") == [(True,)]
+
+
+def test_enrolling_opens_no_other_secret_of_the_installation(site: Site) -> None:
+    """Customers' passwords are sealed with the same key."""
+    admin = site.as_admin()
+    theirs = seal_password(KEY, "a customer's password").hex()
+    for sealed in (theirs, "00", "x", ""):
+        sent = {"sealed": sealed, "code": "123456", "password": PASSWORD}
+        answer = admin.post("/account/second-factor", sent)
+        assert (answer.status_code, answer.location) == (303, "/account/second-factor")
+        assert "a customer" not in answer.text
+
+
+def test_ones_own_password_is_guessed_five_times_and_no_more(site: Site) -> None:
+    admin = site.as_admin()
+    sent = {"old": "not it at all", "new": "another long password"}
+    for _ in range(5):
+        assert admin.post("/account/password", sent).status_code == 422
+    right = sent | {"old": PASSWORD}
+    assert admin.post("/account/password", right).status_code == 429
+
+
+def test_tries_of_one_ipv6_network_are_counted_together(site: Site) -> None:
+    """Whoever has a line of IPv6 has 2^64 addresses to try from."""
+    now = datetime.now(UTC)
+
+    def log_in(address: str) -> None:
+        web_logins.log_in_operator(site.conn, "boss", "wrong", address=address, now=now)
+
+    for host in range(5):
+        with pytest.raises(web_logins.WrongLoginError):
+            log_in(f"2001:db8:0:1::{host:x}")
+    with pytest.raises(TooManyTriesError):
+        log_in("2001:db8:0:1:ffff::1")
+    for other in ("2001:db8:0:2::1", "::ffff:192.0.2.1", "192.0.2.2", "unknown"):
+        with pytest.raises(web_logins.WrongLoginError):
+            log_in(other)
 
 
 def test_a_new_password_ends_other_sessions_and_not_this_one(site: Site) -> None:
