@@ -27,6 +27,7 @@ PURE = (
     "ledger",
     "mac_addresses",
     "money",
+    "networks",
     "payments",
     "permissions",
     "profile_preview",
