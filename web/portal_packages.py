@@ -50,9 +50,10 @@ def show(package_id: int) -> Page:
     """Show one package; buy it from the wallet or by a payment."""
     customer = current_customer()
     package = _find(customer, package_id)
+    is_for_sale = can_buy(customer) and not package.is_withdrawn
     sent = BuyForm(price=package.gross_price)
     if request.method == "POST":
-        if not can_buy(customer):
+        if not is_for_sale:
             abort(403)
         if sent.validate():
             done = _buy(customer, package, sent)
@@ -69,7 +70,7 @@ def show(package_id: int) -> Page:
         package=package,
         vat=parts.vat,
         subscription=read_subscription(desk().conn, customer.customer_id),
-        can_buy=can_buy(customer),
+        can_buy=is_for_sale,
         is_covered=customer.available >= package.gross_price,
         is_his=package.package_id == customer.package_id,
         is_daily=package.billing == DAILY,
@@ -91,7 +92,13 @@ def can_buy(customer: Customer) -> bool:
 
 def _packages_for(customer: Customer) -> list[Package]:
     wanted = BY_PACKAGE if customer.kind == HOTSPOT else customer.billing
-    found = [p for p in list_packages(desk().conn) if p.billing == wanted]
+    found = [
+        p
+        for p in list_packages(desk().conn)
+        # What is sold no more still is his who has it.
+        if p.billing == wanted
+        and (not p.is_withdrawn or p.package_id == customer.package_id)
+    ]
     return sorted(found, key=lambda p: (p.gross_price, p.name))
 
 

@@ -90,6 +90,13 @@ _ERRORS: tuple[tuple[type[BillingError], Callable[[], str]], ...] = (
     (PaymentError, lambda: _("This cannot be paid like that: check the amount.")),
     (LinkError, lambda: _("This cannot be paid like that: check the amount.")),
 )
+#: The CLDR has none of these words in Bangla; its nouns know no plural after numbers.
+_BANGLA_UNITS = {
+    "day": "দিন",
+    "hour": "ঘণ্টা",
+    "minute": "মিনিট",
+    "second": "সেকেন্ড",
+}
 _SPEEDS = ((10**9, "Gbit/s"), (10**6, "Mbit/s"), (10**3, "kbit/s"))
 
 
@@ -190,11 +197,10 @@ def register(state: BlueprintSetupState) -> None:
 
 
 def _unit(value: int, unit: str, *, brief: bool = False) -> str:
-    # Bangla's short forms are no words that people read.
-    length: Literal["short", "long"] = (
-        "short" if brief and language() == "en" else "long"
-    )
-    return _digits(format_unit(value, f"duration-{unit}", length, locale=language()))
+    if language() == "bn":
+        return f"{to_bangla_digits(str(value))} {_BANGLA_UNITS[unit]}"
+    length: Literal["short", "long"] = "short" if brief else "long"
+    return format_unit(value, f"duration-{unit}", length, locale="en")
 
 
 def _digits(text: str) -> str:

@@ -258,6 +258,21 @@ def test_who_is_billed_by_the_month_sees_packages_and_buys_none(
     assert browser.post(path, {"way": "wallet"}).status_code == 403
 
 
+def test_a_package_that_is_sold_no_more_is_seen_by_who_has_it(portal: Portal) -> None:
+    old, other = a_hotspot_package(portal.conn), a_hotspot_package(portal.conn)
+    has_it = a_customer(portal.conn, old, balance="50", kind="hotspot")
+    has_not = a_customer(portal.conn, other, balance="50", kind="hotspot")
+    portal.conn.execute("UPDATE package SET is_withdrawn = true WHERE name = %s", [old])
+    ((package_id,),) = rows(
+        portal.conn, "SELECT package_id FROM package WHERE name = %s", old
+    )
+    path = f"/portal/packages/{package_id}"
+    assert portal.of(has_not).get(path).status_code == 404
+    assert old not in portal.of(has_not).get("/portal/packages").text
+    assert portal.of(has_it).get(path).status_code == 200
+    assert portal.of(has_it).post(path, {"way": "wallet"}).status_code == 403
+
+
 def test_a_card_puts_its_money_into_the_wallet_once(
     portal: Portal, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from flask import g
 
 from billing_core.services.cash import take_cash
 from billing_core.services.customers import suspend
@@ -25,6 +26,7 @@ from tests.builders import (
 from tests.web.portal.conftest import Portal
 from tests.web.test_bills import a_billed_customer
 from web.access import COOKIE
+from web.portal_words import clock, lasted, span
 
 PAGES = (
     "/portal",
@@ -174,6 +176,24 @@ def test_a_bill_and_a_receipt_are_papers_too(portal: Portal) -> None:
         answer = browser.get(f"{page}/{paper}")
         assert answer.mimetype == "application/pdf"
         assert answer.data.startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize(
+    ("language", "long", "brief", "exact"),
+    [
+        ("en", "12 days", "11 hr 6 min", "24 Nov 2026, 12:11"),
+        ("bn", "১২ দিন", "১১ ঘণ্টা ৬ মিনিট", "২৪ নভে ২০২৬, ১২:১১"),
+    ],
+)
+def test_lengths_and_times_are_written_as_people_say_them(
+    portal: Portal, language: str, long: str, brief: str, exact: str
+) -> None:
+    with portal.site.app.test_request_context():
+        g.language = language
+        assert span(12 * 86400) == long
+        assert lasted(11 * 3600 + 6 * 60) == brief
+        assert clock(NOON + timedelta(minutes=11)) == exact
+        assert "duration" not in span(3600) + span(60) + span(90) + lasted(5)
 
 
 def test_lists_are_cut_into_pages(portal: Portal) -> None:
