@@ -26,6 +26,9 @@ DAYS, DAYS_MAX = 7, 90
 # A key of its own: what else is signed with the installation's key is no link.
 _PURPOSE = b"khata payment link"
 _ID_MAX = 2**63 - 1
+# A checkout that was opened so lately is shown again. Later it may be of no use any
+# more, and who begins anew gets a new one.
+_SAME_PRESS = timedelta(minutes=2)
 
 
 class LinkError(BillingError):
@@ -47,6 +50,15 @@ class LinkSpentError(BillingError):
     def __init__(self, reference: str) -> None:
         super().__init__("This payment link was used already.")
         self.reference = reference
+
+
+class LinkBusyError(BillingError):
+    """It is being opened at this moment."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This payment is being opened at this moment: try again in a minute."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,23 +153,36 @@ def pay_by_link(
     client_address: str,
     now: datetime,
 ) -> StartedPayment:
-    """Begin the payment that a link is for."""
-    link = open_link(conn, token, secret_key=secret_key, now=now).link
-    started = start_payment(
-        conn,
-        gateway,
-        customer_id=link.customer_id,
-        amount=link.amount,
-        purpose="bills",
-        bill_id=link.bill_id,
-        package_id=None,
-        site=site,
-        client_address=client_address,
-        actor=f"link:{link.link_id}",
-        now=now,
-    )
-    db.set_link_attempt(conn, link.link_id, started.attempt_id)
-    return started
+    """Begin the payment that a link is for, or go on with the one begun just now.
+
+    A button that is pressed twice opens one checkout, also where both presses are at
+    work at the same moment: the second waits, and finds it.
+    """
+    link_id = open_link(conn, token, secret_key=secret_key, now=now).link.link_id
+    with db.opening(conn, link_id) as alone:
+        if not alone:
+            raise LinkBusyError
+        opened = open_link(conn, token, secret_key=secret_key, now=now)
+        begun = db.find_begun(
+            conn, link_id, gateway.name, opened.wanted.amount, since=now - _SAME_PRESS
+        )
+        if begun is not None:
+            return StartedPayment(*begun)
+        started = start_payment(
+            conn,
+            gateway,
+            customer_id=opened.link.customer_id,
+            amount=opened.link.amount,
+            purpose="bills",
+            bill_id=opened.link.bill_id,
+            package_id=None,
+            site=site,
+            client_address=client_address,
+            actor=f"link:{link_id}",
+            now=now,
+        )
+        db.set_link_attempt(conn, link_id, started.attempt_id)
+        return started
 
 
 def withdraw_link(conn: Connection, link_id: int, *, actor: str, now: datetime) -> None:

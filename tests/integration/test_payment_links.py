@@ -23,7 +23,7 @@ from billing_core.services.payment_links import (
 )
 from billing_core.services.payments.quoting import PaymentError
 from billing_core.services.payments.starting import StartedPayment
-from tests.builders import KEY, rows, username_of
+from tests.builders import KEY, at_once, rows, username_of
 from tests.gateways.bkash_shop import Shop
 from tests.integration.paying import SITE, pay
 from tests.integration.test_billing_run import a_monthly_customer, dhaka, run
@@ -69,7 +69,9 @@ def opened(conn: Connection, token: str, now: datetime = FEBRUARY) -> OpenedLink
     return open_link(conn, token, secret_key=KEY, now=now)
 
 
-def begin(conn: Connection, shop: Shop, token: str) -> StartedPayment:
+def begin(
+    conn: Connection, shop: Shop, token: str, now: datetime = FEBRUARY
+) -> StartedPayment:
     return pay_by_link(
         conn,
         token,
@@ -77,7 +79,7 @@ def begin(conn: Connection, shop: Shop, token: str) -> StartedPayment:
         secret_key=KEY,
         site=SITE,
         client_address="203.0.113.7",
-        now=FEBRUARY,
+        now=now,
     )
 
 
@@ -114,8 +116,9 @@ def test_a_link_may_name_an_amount(conn: Connection, shop: Shop) -> None:
 def test_a_link_that_was_paid_is_spent(conn: Connection, shop: Shop) -> None:
     link = a_link(conn, owing(conn), amount=D(250))
     # Begun and left is not paid: he may begin again.
-    begin(conn, shop, link.token)
+    left = begin(conn, shop, link.token, FEBRUARY - timedelta(minutes=3))
     started = begin(conn, shop, link.token)
+    assert started.reference != left.reference
     pay(conn, shop, started, now=FEBRUARY)
     for act in (
         lambda: opened(conn, link.token),
@@ -130,11 +133,27 @@ def test_an_older_try_that_is_paid_after_a_newer_one_began_spends_the_link(
     conn: Connection, shop: Shop
 ) -> None:
     link = a_link(conn, owing(conn), amount=D(250))
-    older = begin(conn, shop, link.token)
+    older = begin(conn, shop, link.token, FEBRUARY - timedelta(minutes=3))
     begin(conn, shop, link.token)
     pay(conn, shop, older, now=FEBRUARY)
     with pytest.raises(LinkSpentError):
         begin(conn, shop, link.token)
+
+
+def test_a_button_pressed_often_opens_one_checkout(
+    conn: Connection, shop: Shop, database_url: str
+) -> None:
+    link = a_link(conn, owing(conn), amount=D(250))
+
+    started = at_once(
+        database_url, [lambda own: begin(own, shop, link.token).reference] * 8
+    )
+
+    assert len(set(started)) == 1
+    assert shop.calls == {"create": 1}
+    # Who gave it up gets another.
+    conn.execute("UPDATE payment_attempt SET customer_cancelled_at = now()")
+    assert begin(conn, shop, link.token).reference not in started
 
 
 def test_a_link_ends_at_its_day(conn: Connection) -> None:
