@@ -41,6 +41,8 @@ class Event(StrEnum):
     DATA_80 = "data_80"
     #: Not a reminder: a code that he asked for.
     LOGIN_CODE = "login_code"
+    #: Not one either: an operator sends it.
+    PAYMENT_LINK = "payment_link"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """What is done to bills, one or many: paid in cash, void, due on another day."""
 
-import re
 from collections.abc import Callable
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -14,6 +13,7 @@ from billing_core.services.cash import take_cash
 from billing_core.services.corrections import credit_bill, void_bill
 from billing_core.services.due_dates import move_due_date
 from web.access import Page, my_bill, operator_pages, require, safe_next
+from web.chosen import chosen_bills
 from web.desk import desk
 from web.filters import money
 from web.forms import (
@@ -31,10 +31,6 @@ from web.forms import (
 )
 
 pages = operator_pages("bill_actions", "/bills", needs=Permission.VIEW_BILLS)
-
-#: As many as a page shows at most.
-_AT_ONCE_MAX = 200
-_KEY = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 
 
 class VoidForm(OperatorForm):
@@ -166,7 +162,7 @@ def due(customer_id: int, bill_id: int) -> Page:
 @pages.post("/many")
 def ask_many() -> Page:
     """Show what is about to be done to the bills that were chosen, and its sum."""
-    bills = _chosen()
+    bills = chosen_bills()
     form = ManyForm(what=request.form.get("what", ""))
     return _many(form, bills)
 
@@ -174,7 +170,7 @@ def ask_many() -> Page:
 @pages.post("/many/do")
 def do_many() -> Page:
     """Do it to each, one by one; tell which could not be."""
-    bills, form = _chosen(), ManyForm()
+    bills, form = chosen_bills(), ManyForm()
     _require_many(form.what.data)
     if not form.validate() or (form.what.data == "void" and not form.reason.data):
         form.reason.errors = [_("Say why: the reason stays in the books.")]
@@ -227,15 +223,6 @@ def _require_many(what: str | None) -> None:
 def _many(form: ManyForm, bills: list[BillStanding]) -> str:
     _require_many(form.what.data)
     return render_template("bills/many.html", form=form, bills=bills)
-
-
-def _chosen() -> list[BillStanding]:
-    """Return the bills whose boxes were ticked; every one must be the operator's."""
-    keys = dict.fromkeys(request.form.getlist("bill"))
-    if not keys or len(keys) > _AT_ONCE_MAX:
-        raise BillingError(_("Choose bills first: tick their boxes."))
-    found = [_KEY.fullmatch(key) for key in keys]
-    return [my_bill(int(m[1]), int(m[2])) if m else abort(400) for m in found]
 
 
 def _act(

@@ -151,4 +151,7 @@ def _example(now: datetime) -> dict[str, object]:
         "percent": 80,
         "code": "482915",
         "minutes": 5,
+        "amount": Decimal("1200.00"),
+        "address": "https://pay.example.com/pay/link/MTIz.AbCdEf",
+        "expires_at": now + timedelta(days=7),
     }

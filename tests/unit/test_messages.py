@@ -37,6 +37,9 @@ FACTS: dict[str, object] = {
     "percent": 83,
     "code": "482915",
     "minutes": 5,
+    "amount": Decimal("1234567.50"),
+    "address": "https://pay.example/pay/link/MTIzNA.abcdefghijklmnopqrstuvwxyz",
+    "expires_at": DUE,
 }
 # What may be absent, and what decides which words are used.
 VARIANTS: list[dict[str, object]] = [
