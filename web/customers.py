@@ -1,7 +1,5 @@
 """Customers: the list, one customer, taking one on."""
 
-from datetime import timedelta
-
 from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -23,9 +21,8 @@ from billing_core.permissions import Permission
 from billing_core.services.customers import Registration, add_customer
 from web import exports, lists
 from web.access import Page, current_operator, my_customer, operator_pages, require
-from web.charts import Chart, Series
-from web.desk import Desk, desk
-from web.filters import day, money, octets
+from web.desk import desk
+from web.filters import money
 from web.forms import (
     LANGUAGE_CHOICES,
     AmountField,
@@ -45,12 +42,12 @@ from web.forms import (
     day_starts,
     refuse,
 )
+from web.usage import usage_chart
 from web.words import say
 
 pages = operator_pages("customers", "/customers", needs=Permission.VIEW_CUSTOMERS)
 
 _SHOWN = 20
-_USAGE_DAYS = 30
 _STATUSES = ("active", "suspended", "disabled")
 
 
@@ -151,7 +148,7 @@ def show(customer_id: int) -> str:
         ),
         events=list_customer_events(at.conn, customer_id, limit=50),
         rejects=db.list_rejects_of(at.conn, customer.username, limit=10),
-        usage=_usage_chart(at, customer_id),
+        usage=usage_chart(at, customer_id),
         shown=_SHOWN,
     )
 
@@ -273,41 +270,6 @@ def _wanted(form: CustomerFilterForm) -> db.CustomerFilter:
 
 def _kinds() -> list[tuple[str, str]]:
     return [(kind, say(kind)) for kind in BILLINGS]
-
-
-def _usage_chart(at: Desk, customer_id: int) -> Chart | None:
-    zone = at.settings.zone
-    today = at.now.astimezone(zone).date()
-    days = [today - timedelta(days=back) for back in range(_USAGE_DAYS - 1, -1, -1)]
-    since = day_starts(days[0])
-    assert since is not None  # noqa: S101 - a day was given
-    found = {
-        u.day: u for u in db.usage_by_day(at.conn, customer_id, since=since, zone=zone)
-    }
-    if not found:
-        return None
-    downs = [found[d].down_octets if d in found else 0 for d in days]
-    ups = [found[d].up_octets if d in found else 0 for d in days]
-    starts = [day_starts(d) for d in days]
-    return Chart(
-        title=_("Data, last 30 days"),
-        form="bars",
-        moments=[int(s.timestamp()) for s in starts if s is not None],
-        series=[
-            Series(_("down"), downs, "good"),
-            Series(_("up"), ups, "plain"),
-        ],
-        step="day",
-        unit="octets",
-        head=[_("Day"), _("Down"), _("Up")],
-        rows=[
-            [day(d), octets(down), octets(up)]
-            for d, down, up in zip(
-                reversed(days), reversed(downs), reversed(ups), strict=True
-            )
-            if down or up
-        ],
-    )
 
 
 _COLUMNS = (
