@@ -1,6 +1,16 @@
 """The pages of those who run the provider: network, cards, logs, settings, staff."""
 
-from web import audit_log, nas, online, operators, packages, rejects
+from web import (
+    audit_log,
+    card_actions,
+    cards,
+    nas,
+    online,
+    operators,
+    packages,
+    rejects,
+    sell_cards,
+)
 
 BLUEPRINTS = (
     operators.pages,
@@ -8,5 +18,8 @@ BLUEPRINTS = (
     packages.pages,
     online.pages,
     rejects.pages,
+    cards.pages,
+    card_actions.pages,
+    sell_cards.pages,
     audit_log.pages,
 )

@@ -32,6 +32,7 @@ def register(app: Flask) -> None:
         duration=duration,
         bits=bits,
         rate=rate,
+        last_day=last_day,
         say=say,
         actor=actor,
     )
@@ -71,6 +72,11 @@ def day(value: date | datetime | None) -> str:
     if isinstance(value, datetime):
         value = value.astimezone(settings().zone).date()
     return _digits(format_date(value, "d MMM y", locale=language()))
+
+
+def last_day(value: datetime | None) -> str:
+    """Write the last civil day before a moment at which something ends."""
+    return "" if value is None else day(value - timedelta(microseconds=1))
 
 
 def moment(value: datetime | None) -> str:

@@ -131,5 +131,6 @@ _ENDPOINTS = frozenset(place.endpoint for group in GROUPS for place in group.pla
 _OWNERS = {
     "customer_actions": "customers",
     "bill_actions": "bills",
+    "card_actions": "cards",
     "payment_actions": "payments",
 }

@@ -200,12 +200,15 @@ def _price_effect(change: service.PackageChange) -> str:
     }.get(
         change.was.billing,
         _(
-            "It costs %(becomes)s instead of %(was)s from the next purchase on; what was"
-            " bought stays. %(customers)s customer(s) have it."
+            "It costs %(becomes)s instead of %(was)s from the next purchase on; what"
+            " was bought stays. %(customers)s customer(s) have it."
         ),
     )
-    return told % {
-        "customers": number(change.uses.customers),
-        "was": money(change.was.gross_price),
-        "becomes": money(change.becomes.gross_price),
-    }
+    return str(
+        told
+        % {
+            "customers": number(change.uses.customers),
+            "was": money(change.was.gross_price),
+            "becomes": money(change.becomes.gross_price),
+        }
+    )
