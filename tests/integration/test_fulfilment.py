@@ -15,6 +15,7 @@ from billing_core.db.receipts import list_settled, read_receipt
 from billing_core.kinds import KindError
 from billing_core.services.audit import audit
 from billing_core.services.closing import cut_due_sessions
+from billing_core.services.packages import set_withdrawn
 from billing_core.services.payments.quoting import PaymentError
 from billing_core.services.service_days import run_service_days
 from tests.builders import (
@@ -289,9 +290,12 @@ def test_what_is_not_sold_by_payment_is_refused_before_money_moves(
     hotspot = a_customer(conn, a_hotspot_package(conn))
     pppoe = a_customer(conn, a_daily_package(conn))
     free = id_of_package(conn, a_package(conn, billing="free"))
+    withdrawn = a_hotspot_package(conn)
+    set_withdrawn(conn, withdrawn, is_withdrawn=True, actor="test", now=NOON)
     for customer_id, package_id, error in (
         (hotspot, free, PaymentError),
         (hotspot, 4711, PaymentError),
+        (hotspot, id_of_package(conn, withdrawn), PaymentError),
         (hotspot, id_of_package(conn, a_daily_package(conn)), KindError),
         (pppoe, id_of_package(conn, a_hotspot_package(conn)), KindError),
     ):

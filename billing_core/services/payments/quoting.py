@@ -82,5 +82,7 @@ def _find_package(conn: Connection, package_id: int | None) -> Package:
         if package.package_id == package_id:
             if package.billing not in SOLD_BY_PAYMENT:
                 raise PaymentError(f"{package.name} is billed, not bought.")
+            if package.is_withdrawn:
+                raise PaymentError(f"{package.name} is no longer sold.")
             return package
     raise PaymentError("There is no such package.")
