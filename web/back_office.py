@@ -9,6 +9,7 @@ from web import (
     operators,
     packages,
     rejects,
+    runs,
     sell_cards,
 )
 
@@ -21,5 +22,6 @@ BLUEPRINTS = (
     cards.pages,
     card_actions.pages,
     sell_cards.pages,
+    runs.pages,
     audit_log.pages,
 )

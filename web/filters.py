@@ -33,6 +33,7 @@ def register(app: Flask) -> None:
         bits=bits,
         rate=rate,
         last_day=last_day,
+        took=took,
         say=say,
         actor=actor,
     )
@@ -143,6 +144,11 @@ def duration(seconds: int | None) -> str:
     if hours:
         return _digits(f"{hours} h {minutes} min")
     return _digits(f"{minutes} min {left} s" if minutes else f"{left} s")
+
+
+def took(seconds: float) -> str:
+    """Write how long something took; what is short with its fraction: 0.4 s."""
+    return duration(round(seconds)) if seconds >= 10 else _digits(f"{seconds:.1f} s")
 
 
 def actor(value: str | None) -> str:

@@ -1,8 +1,9 @@
 """The billing run: cycle bills of monthly customers, idempotent and resumable."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from billing_core.billing_terms import BillDraft, CustomerFacts, Parked
@@ -70,7 +71,7 @@ def run_cycles(
     if as_of > now:
         raise FutureRunError(as_of, now)
     run_id = runs_db.start_run(conn, "cycles", as_of=as_of, now=now, note=actor)
-    result = RunResult(run_id)
+    began, result = time.monotonic(), RunResult(run_id)
     customers = cycles_db.find_cycle_customers(
         conn, as_of=as_of, profile_id=profile_id, chunk=chunk
     )
@@ -95,7 +96,9 @@ def run_cycles(
         result.parked += done.parked
         if progress is not None:
             progress(len(found))
-    runs_db.finish_run(conn, run_id, now)
+    # `now` is that of all of the run: when it ended is told by how long it took.
+    took = timedelta(seconds=time.monotonic() - began)
+    runs_db.finish_run(conn, run_id, now + took)
     return result
 
 

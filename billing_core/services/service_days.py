@@ -1,7 +1,8 @@
 """Charge service days of daily customers: each midnight, and when money comes."""
 
+import time
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -62,7 +63,7 @@ def run_service_days(
     day = service_date(now, zone)
     _, day_end = day_bounds(day, zone)
     run_id = runs_db.start_run(conn, "service_days", as_of=now, now=now, note=actor)
-    result = RunResult(run_id)
+    began, result = time.monotonic(), RunResult(run_id)
     for found in days_db.find_day_customers(
         conn, day=day, day_end=day_end, chunk=chunk
     ):
@@ -93,7 +94,9 @@ def run_service_days(
         result.billed += in_transaction(conn, work)
         if progress is not None:
             progress(len(found))
-    runs_db.finish_run(conn, run_id, now)
+    # `now` is that of all of the run: when it ended is told by how long it took.
+    took = timedelta(seconds=time.monotonic() - began)
+    runs_db.finish_run(conn, run_id, now + took)
     return result
 
 
