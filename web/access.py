@@ -7,7 +7,6 @@ found when it is another's.
 """
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -24,6 +23,7 @@ from billing_core.db.web_sessions import WebSession
 from billing_core.permissions import ADMIN, MANAGER, Permission, Rank, allowed
 from billing_core.services.web_logins import see_session
 from web.desk import connection, now
+from web.secure import comes_by_tls
 
 COOKIE = "khata_session"
 #: What a view returns.
@@ -170,16 +170,17 @@ def session_token() -> str | None:
 def set_session_cookie(response: AnyResponse, token: str) -> None:
     """Give the cookie of a login that was opened now."""
     response.set_cookie(
-        COOKIE, token, httponly=True, samesite="Lax", secure=request.is_secure, path="/"
+        COOKIE, token, httponly=True, samesite="Lax", secure=comes_by_tls(), path="/"
     )
 
 
 def safe_next(target: str | None) -> str | None:
     """Return where to go after a login, if it is a page of ours."""
-    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+    if not target or not target.startswith("/") or target.startswith("//"):
         return None
-    parts = urlsplit(target)
-    return None if parts.scheme or parts.netloc else target
+    # Browsers leave tabs and line ends out and take \ for /: with a tab between them,
+    # "/" and "\elsewhere" are "//elsewhere", another site.
+    return target if target.isprintable() and "\\" not in target else None
 
 
 def see_who() -> None:

@@ -6,7 +6,7 @@ import psycopg
 from flask import Flask, Response, g, render_template, request
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 
 from billing_core.errors import BillingError
 from billing_core.services.throttle import TooManyTriesError
@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 def register(app: Flask) -> None:
     """Let an app answer errors with pages."""
     app.register_error_handler(psycopg.OperationalError, _database_away)
+    app.register_error_handler(psycopg.DataError, _not_storable)
     app.register_error_handler(TooManyTriesError, _too_many)
     app.register_error_handler(BillingError, _refused)
     app.register_error_handler(CSRFError, _stale_form)
@@ -32,6 +33,12 @@ def _database_away(error: Exception) -> Response:
         _("Try again in a moment. Logins and accounting go on by their own rules."),
         {"Retry-After": "5"},
     )
+
+
+def _not_storable(error: Exception) -> Response:
+    """Tell of what PostgreSQL cannot even be asked for: a NUL, a number without end."""
+    log.warning("web.not_storable error=%s", str(error).strip(), exc_info=error)
+    return _http(BadRequest())
 
 
 def _too_many(error: TooManyTriesError) -> Response:

@@ -16,6 +16,7 @@ import xlsxwriter
 from flask import Response
 
 from billing_core.errors import BillingError
+from billing_core.spreadsheets import safe_cell
 from web.desk import keep_connection, settings
 
 # What a sheet holds, with its head.
@@ -132,9 +133,5 @@ def _as_text(value: object, zone: ZoneInfo) -> str:
         return value.astimezone(zone).isoformat(timespec="seconds")
     if isinstance(value, date | Decimal | int):
         return str(value)
-    return _harmless(str(value))
-
-
-def _harmless(text: str) -> str:
-    """Keep a spreadsheet from running what a customer called himself as a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    # What a customer called himself must not run as a formula.
+    return safe_cell(str(value))

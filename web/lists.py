@@ -28,7 +28,7 @@ class Slice(Generic[Row]):
 def page_size() -> int:
     """Return how many rows a page has, as its address says."""
     asked = request.args.get("rows", "")
-    return int(asked) if asked.isdigit() and int(asked) in PAGE_SIZES else PAGE_SIZE
+    return int(asked) if asked.isdecimal() and int(asked) in PAGE_SIZES else PAGE_SIZE
 
 
 def cut(rows: Sequence[Row], key: str | None, size: int) -> "Slice[Row]":
@@ -74,7 +74,7 @@ def after_id() -> int | None:
     text = request.args.get("after")
     if not text:
         return None
-    if not text.isdigit() or len(text) > 18:
+    if not text.isdecimal() or len(text) > 18:
         abort(400)
     return int(text)
 
@@ -85,7 +85,8 @@ def after_time_and_id() -> tuple[datetime, int] | None:
     if not text:
         return None
     micros, _, number = text.partition("-")
-    if not (micros.isdigit() and number.isdigit()) or len(text) > 40:
+    is_key = micros.isdecimal() and number.isdecimal()
+    if not is_key or len(micros) > 18 or len(number) > 18:
         abort(400)
     seconds, rest = divmod(int(micros), 10**6)
     try:

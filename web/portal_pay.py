@@ -155,7 +155,7 @@ def _bill() -> BillStanding | None:
     named = request.args.get("bill", "")
     if not named:
         return None
-    if not named.isdigit() or len(named) > 18:
+    if not named.isdecimal() or len(named) > 18:
         abort(404)
     bill = own_bill(int(named))
     if bill.status not in ("unpaid", "partial"):

@@ -84,7 +84,8 @@ def edit(profile_id: int) -> Page:
 def preview() -> str:
     """Show what a form's profile would do, as a part of its page."""
     profile_id = request.form.get("profile_id", "")
-    profile = _profile(int(profile_id)) if profile_id.isdigit() else None
+    is_known = profile_id.isdecimal() and len(profile_id) < 19
+    profile = _profile(int(profile_id)) if is_known else None
     form = shape(ProfileForm(obj=profile), desk().conn, profile)
     return render_template(
         "profiles/_preview.html", told=_explanation(form, profile, _fits(form))
@@ -225,7 +226,7 @@ def _profile(profile_id: int) -> Profile:
 def _reached(form: ReplaceForm) -> int:
     """Return the customer up to whom they were moved before."""
     text = form.after.data or ""
-    return int(text) if text.isdigit() and len(text) < 19 else 0
+    return int(text) if text.isdecimal() and len(text) < 19 else 0
 
 
 def _is_sent() -> bool:

@@ -5,13 +5,16 @@ import logging
 import re
 import secrets
 import time
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, has_request_context, request
 from flask.sessions import SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from billing_core.log_lines import LineFormatter
 from billing_core.settings import Settings
+from web.desk import settings
 
 log = logging.getLogger("web.request")
 
@@ -41,13 +44,25 @@ class _Sessions(SecureCookieSessionInterface):
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Keep it off clear text wherever the page itself came by TLS."""
-        return request.is_secure
+        return comes_by_tls()
 
 
-def secure(app: Flask, settings: Settings) -> None:
+def comes_by_tls() -> bool:
+    """Tell whether the visitor's browser speaks TLS, with us or with our proxy.
+
+    Also where nobody told us of the proxy: what is asked for by the host of a public
+    address that is https is not asked for in clear text.
+    """
+    public = urlsplit(settings().payments.public_url or "")
+    return request.is_secure or (
+        public.scheme == "https" and request.host == public.netloc
+    )
+
+
+def secure(app: Flask, installation: Settings) -> None:
     """Make an app refuse what is not meant for it."""
     app.config.update(
-        SECRET_KEY=hmac.digest(settings.secret_key, b"khata web cookies", "sha256"),
+        SECRET_KEY=hmac.digest(installation.secret_key, b"khata web cookies", "sha256"),
         SESSION_COOKIE_NAME="khata_page",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -56,9 +71,9 @@ def secure(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,
     )
     app.session_interface = _Sessions()
-    if settings.trusted_proxies:
+    if installation.trusted_proxies:
         # Only what so many proxies of our own wrote last is believed.
-        hops = settings.trusted_proxies
+        hops = installation.trusted_proxies
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
         )
@@ -75,20 +90,30 @@ def let_forms_lead_to(origin: str) -> None:
 def let_forms_lead_to_gateways() -> None:
     """Let this page's forms end at a payment gateway's page.
 
-    Browsers hold form-action against the redirects that follow a form, too.
+    Browsers hold form-action against the redirects that follow a form, too. Only what
+    stands in for a gateway on this machine is at an address without TLS.
     """
-    g.forms_lead_to = " https:"
+    payments = settings().payments
+    gateways = (payments.bkash, payments.nagad, payments.sslcommerz)
+    urls = (gateway.base_url for gateway in gateways if gateway)
+    plain = (f" http://{urlsplit(url).netloc}" for url in urls if _is_plain(url))
+    g.forms_lead_to = " https:" + "".join(plain)
+
+
+def _is_plain(url: str) -> bool:
+    return urlsplit(url).scheme == "http"
 
 
 def log_with_request_ids(level: str) -> None:
     """Write the log to standard error, each line with its request's id."""
     handler = logging.StreamHandler()
     handler.addFilter(_add_request_id)
-    logging.basicConfig(
-        level=level,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s request=%(request_id)s",
-        handlers=[handler],
+    handler.setFormatter(
+        LineFormatter(
+            "%(asctime)s %(levelname)s %(name)s %(message)s request=%(request_id)s"
+        )
     )
+    logging.basicConfig(level=level, handlers=[handler])
 
 
 def _add_request_id(record: logging.LogRecord) -> bool:
@@ -108,7 +133,7 @@ def _finish(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers["X-Request-Id"] = g.get("request_id", "-")
-    if request.is_secure:
+    if comes_by_tls():
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if request.endpoint != "static":
         # Pages show customers: no shared cache and no back button after a logout.

@@ -289,7 +289,8 @@ def approve_all() -> Page:
         raise BillingError(_("Nothing was chosen."))
     pairs = [key.partition("-") for key in keys]
     if not all(
-        a.isdigit() and b.isdigit() and len(a + b) < 36 for a, _dash, b in pairs
+        a.isdecimal() and b.isdecimal() and len(a) < 19 and len(b) < 19
+        for a, _dash, b in pairs
     ):
         abort(400)
     mine = [my_attempt(int(a), int(b)) for a, _dash, b in pairs]

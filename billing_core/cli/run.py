@@ -9,6 +9,7 @@ import click
 from billing_core.cli import settings as read_settings
 from billing_core.cli.context import at_desk
 from billing_core.cli.output import json_option, show, show_table
+from billing_core.log_lines import LineFormatter
 from billing_core.services.audit import CHECKS
 from billing_core.services.audit import audit as run_audit
 
@@ -88,8 +89,10 @@ def migrate() -> None:
 
 
 def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(
-        level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        LineFormatter("%(asctime)s %(levelname)s %(name)s %(message)s")
     )
+    logging.basicConfig(level=level, handlers=[handler])
     # APScheduler tells of each run of each job.
     logging.getLogger("apscheduler").setLevel(logging.WARNING)

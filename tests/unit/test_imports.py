@@ -35,6 +35,7 @@ PURE = (
     "reminders",
     "service_days",
     "session_matching",
+    "spreadsheets",
     "stored_answers",
     "suspension",
     "taka",

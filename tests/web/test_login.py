@@ -44,7 +44,16 @@ def test_a_login_leads_on_to_the_page_that_was_asked_for(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["//evil.example/", "https://evil.example/", "/\\evil.example"]
+    "elsewhere",
+    [
+        "//evil.example/",
+        "https://evil.example/",
+        "/\\evil.example",
+        # Browsers drop the tab, and take \\ for /.
+        "/\t\\evil.example",
+        "/\t/evil.example",
+        "/\r\nSet-Cookie: khata_session=planted",
+    ],
 )
 def test_a_login_never_leads_to_another_site(site: Site, elsewhere: str) -> None:
     site.operator_id("boss", "admin")

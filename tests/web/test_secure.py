@@ -1,12 +1,18 @@
 """What every page sends along, and what it never shows."""
 
+import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import web
-from tests.web.conftest import Site
+from billing_core.gateway_settings import PaymentSettings
+from billing_core.log_lines import LineFormatter
+from tests.web.conftest import Site, settings_for
+from web import create_app
+from web.desk import close_desks
 
 TEMPLATES = sorted((Path(web.__file__).parent / "templates").rglob("*.html"))
 
@@ -66,6 +72,63 @@ def test_over_tls_cookies_never_leave_it(site: Site) -> None:
     assert answer.status_code == 303
     assert all("Secure" in c for c in answer.headers.getlist("Set-Cookie"))
     assert "Strict-Transport-Security" in answer.headers
+
+
+def test_behind_a_proxy_that_nobody_told_of_cookies_stay_in_tls_too(
+    database_url: str,
+) -> None:
+    """It ends TLS and sends X-Forwarded-Proto, which is not believed by itself."""
+    settings = replace(
+        settings_for(database_url),
+        payments=PaymentSettings(public_url="https://isp.example", verification={}),
+    )
+    app = create_app(settings)
+    for host, expected in (("isp.example", True), ("10.0.0.5:8080", False)):
+        given = app.test_client().get("/login", base_url=f"http://{host}")
+        cookies = given.headers.getlist("Set-Cookie")
+        assert cookies
+        assert all(("Secure" in each) is expected for each in cookies)
+        assert ("Strict-Transport-Security" in given.headers) is expected
+    close_desks(app)
+
+
+def test_what_a_visitor_sends_begins_no_line_of_the_log() -> None:
+    text = "web.answer actor=customer:x\n2026 INFO web.answer actor=boss\x1b[2J"
+    record = logging.LogRecord("web", logging.INFO, "", 0, text, None, None)
+    line = LineFormatter("%(name)s %(message)s").format(record)
+    assert "\n" not in line
+    assert "\x1b" not in line
+    assert r"customer:x\n2026 INFO" in line
+    record.msg = "গ্রাহক"
+    assert LineFormatter("%(message)s").format(record) == "গ্রাহক"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/customers?after=²",
+        "/bills?after=²-1",
+        "/bills?after=1-99999999999999999999999",
+        "/bills?after=99999999999999999999999-1",
+        "/customers?rows=²",
+        "/verify?after=99999999999999999999",
+        "/customers/99999999999999999999",
+        "/bills/1/99999999999999999999",
+        "/customers?q=%00",
+        "/bills?q=B-²",
+    ],
+)
+def test_a_number_that_is_none_is_told_and_breaks_nothing(
+    site: Site, path: str
+) -> None:
+    site.app.config["PROPAGATE_EXCEPTIONS"] = False
+    assert site.as_admin().get(path).status_code < 500
+
+
+def test_a_nul_in_a_form_is_told_and_breaks_nothing(site: Site) -> None:
+    site.app.config["PROPAGATE_EXCEPTIONS"] = False
+    login = {"username": "bo\0ss", "password": "correct horse battery"}
+    assert site.anonymous().post("/login", login).status_code in (400, 422)
 
 
 def test_a_request_id_of_a_proxy_is_kept_and_a_strange_one_is_not(site: Site) -> None:

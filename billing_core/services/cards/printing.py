@@ -17,6 +17,7 @@ from billing_core.cards import RANDOM_DIGITS, CardKeys, grouped, pin_mac, pin_of
 from billing_core.db import cards as db
 from billing_core.db.connect import Connection
 from billing_core.errors import BillingError
+from billing_core.spreadsheets import safe_cell
 
 COLUMNS = (
     "serial",
@@ -28,8 +29,6 @@ COLUMNS = (
     "distributor",
 )
 _CHUNK = 1000
-# What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - these too
 
 
 class PrintedAlreadyError(BillingError):
@@ -181,11 +180,6 @@ def last_day(expires_at: datetime | None, zone: ZoneInfo) -> str:
 
 def _amount(amount: Decimal) -> str:
     return f"{amount:.2f}"
-
-
-def safe_cell(text: str) -> str:
-    """Write a text so that no spreadsheet runs it as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 @contextmanager
