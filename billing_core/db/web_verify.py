@@ -40,7 +40,7 @@ def find_waiting(
     limit: int,
 ) -> list[FoundAttempt]:
     """Return what waits for a person, the longest first, after an attempt."""
-    return _find(conn, "find_waiting", wanted, scope, after, limit)
+    return _find(conn, _QUERIES["find_waiting"], wanted, scope, after, limit)
 
 
 def find_attempts(
@@ -52,7 +52,7 @@ def find_attempts(
     limit: int,
 ) -> list[FoundAttempt]:
     """Return attempts, the newest first, after an attempt."""
-    return _find(conn, "find_attempts", wanted, scope, after, limit)
+    return _find(conn, _QUERIES["find_attempts"], wanted, scope, after, limit)
 
 
 def is_attempt_of(
@@ -86,7 +86,7 @@ def _find(
     }
     with conn.cursor(row_factory=class_row(FoundAttempt)) as cursor:
         # Not prepared: each filter has a plan of its own.
-        return cursor.execute(_QUERIES[query], values, prepare=False).fetchall()
+        return cursor.execute(query, values, prepare=False).fetchall()
 
 
 def _named(conn: Connection, search: str | None) -> list[int] | None:
