@@ -3,7 +3,9 @@
 SELECT b.batch_id, b.serial_first, b.serial_last, b.face_value, p.name AS package, b.commission, b.distributor,
        b.expires_at, b.created_at, b.created_by, b.printed_at, b.printed_by, n.generated, n.active, n.used, n.expired,
        n.void
-  FROM (SELECT * FROM card_batch
+  FROM (SELECT batch_id, serial_first, serial_last, face_value, package_id, commission, distributor, expires_at,
+               created_at, created_by, printed_at, printed_by
+          FROM card_batch
          WHERE (%(distributors)s::text[] IS NULL OR distributor = ANY(%(distributors)s))
            AND (%(distributor)s::text IS NULL OR distributor = %(distributor)s)
            AND (%(batch_id)s::bigint IS NULL OR batch_id = %(batch_id)s)
