@@ -7,6 +7,7 @@ from decimal import Decimal
 from billing_core.cycles import minute_of
 from billing_core.db import customers as db
 from billing_core.db import suspension as suspension_db
+from billing_core.db import web_sessions
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.operators import find_operator
 from billing_core.db.packages import find_package_on_sale
@@ -134,12 +135,18 @@ def set_password(
     secret_key: bytes,
     actor: str,
     now: datetime,
+    keep_login: bytes | None = None,
 ) -> None:
-    """Replace a customer's password; running sessions go on."""
+    """Replace a customer's password; running sessions go on.
+
+    His logins to the portal end, but (its token's hash) one: who had the old password
+    is not let stay.
+    """
 
     def work() -> None:
         customer_id = db.find_customer_id(conn, username)
         db.set_password(conn, customer_id, seal_password(secret_key, password))
+        web_sessions.delete_customer_sessions(conn, customer_id, but=keep_login)
         db.log_customer_event(
             conn, customer_id, at=now, actor=actor, what="password changed"
         )

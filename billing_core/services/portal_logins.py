@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 
 from billing_core.db import customers as customers_db
 from billing_core.db import messages as messages_db
-from billing_core.db import web_sessions as sessions_db
-from billing_core.db.connect import Connection, in_transaction
+from billing_core.db.connect import Connection
 from billing_core.db.customers import Customer, UnknownCustomerError
 from billing_core.db.messages import NewMessage
 from billing_core.errors import BillingError
@@ -126,16 +125,15 @@ def change_own_password(
         raise WrongPasswordError
     if len(new) < PASSWORD_LENGTH_MIN or new.lower() == customer.username.lower():
         raise WeakPasswordError
-
-    def work() -> None:
-        set_password(
-            conn, customer.username, new, secret_key=secret_key, actor=actor, now=now
-        )
-        sessions_db.delete_customer_sessions(
-            conn, customer.customer_id, but=keep_session
-        )
-
-    in_transaction(conn, work)
+    set_password(
+        conn,
+        customer.username,
+        new,
+        secret_key=secret_key,
+        actor=actor,
+        now=now,
+        keep_login=keep_session,
+    )
 
 
 def _way_to(customer: Customer, channels: Collection[str]) -> tuple[str, str] | None:

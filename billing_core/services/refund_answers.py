@@ -1,6 +1,7 @@
 """Do what is known of a refund at a gateway: done, refused, or asked about again."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ from billing_core.gateways.contract import (
 )
 from billing_core.refunds import OPEN, RefundStanding, next_refund_ask
 from billing_core.services.arrival import money_came
+from billing_core.services.payments.reconciling import PASS_SECONDS
 from billing_core.stored_answers import read_answer
 
 log = logging.getLogger(__name__)
@@ -89,10 +91,10 @@ def reconcile_refunds(
 
     Any number of processes may do so at once: each refund is leased to one.
     """
-    asked = 0
+    asked, began = 0, time.monotonic()
     with connect() as conn:
         for name, gateway in gateways.items():
-            while asked < limit:
+            while asked < limit and time.monotonic() - began < PASS_SECONDS:
                 refund_id = db.claim_refund_to_ask(
                     conn, name, now, lease_until=now + _LEASE
                 )

@@ -164,6 +164,17 @@ def test_a_pause_ends_by_the_same_page(site: Site) -> None:
     assert read_customer(site.conn, customer_id).status == "active"
 
 
+def test_a_new_password_ends_what_the_old_one_opened(site: Site) -> None:
+    customer_id = a_customer(site.conn, a_package(site.conn))
+    portal = site.as_customer(customer_id)
+    assert portal.get("/portal").status_code == 200
+    path = f"/customers/{customer_id}/password"
+
+    assert site.as_admin().post(path, {"password": "another one"}).status_code == 303
+
+    assert portal.get("/portal").status_code == 303
+
+
 def test_a_password_is_sealed_and_keeps_its_spaces(site: Site) -> None:
     customer_id = one(site)
     site.as_admin().post(

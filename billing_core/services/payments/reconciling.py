@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -24,8 +25,11 @@ _ACTOR = "reconciler"
 _AT_ONCE = 200
 # A gateway that gives no answer to these is left alone until the next pass.
 _SILENCES_MAX = 3
-# Longer than asking can take (10 s to connect, 30 s to answer, some calls in a row): a
-# process that dies with an attempt gives it back then.
+# A pass has one moment for all that it does. Of a slow gateway it must not grow so old
+# that leases end before they begin: the next pass goes on, seconds later.
+PASS_SECONDS = 60.0
+# Longer than a pass and an ask can take (10 s to connect, 30 s to answer, some calls in
+# a row): a process that dies with an attempt gives it back then.
 _LEASE = timedelta(minutes=5)
 
 
@@ -82,10 +86,14 @@ def _reconcile_one(
     now: datetime,
     limit: int,
 ) -> None:
-    silences = 0
+    silences, began = 0, time.monotonic()
     try:
         with connect() as conn:
-            while done.asked < limit and silences < _SILENCES_MAX:
+            while (
+                done.asked < limit
+                and silences < _SILENCES_MAX
+                and time.monotonic() - began < PASS_SECONDS
+            ):
                 attempt_id = db.claim_to_ask(
                     conn, gateway.name, now, lease_until=now + _LEASE
                 )
