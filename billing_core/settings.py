@@ -127,6 +127,39 @@ def load_settings(
     return _build(_Source(environ, config, _read_toml(config) if config else {}))
 
 
+@dataclass(frozen=True, slots=True)
+class SettingPlace:
+    """A setting, and where it comes from now; never what is secret of it."""
+
+    name: str
+    #: As messages name it: KHATA_ZONE, or zone in …/khata.toml; '' = it is not set.
+    place: str
+    is_secret: bool
+    #: '' of a secret, and of what is not set.
+    value: str
+
+
+def list_places(
+    environ: Mapping[str, str] | None = None, directory: Path | None = None
+) -> list[SettingPlace]:
+    """Tell of each setting where it comes from; reads no file but khata.toml.
+
+    As they stand now: a running process goes on with those that it began with.
+    """
+    environ = os.environ if environ is None else environ
+    config = find_config(environ, directory or Path.cwd())
+    source = _Source(environ, config, _read_toml(config) if config else {})
+    places = []
+    for name in (*PLAIN, *SECRETS):
+        is_secret = name in SECRETS
+        found = source.find(name)
+        if is_secret and (file := source.find(f"{name}_file")) is not None:
+            found = ("", f"{file[1]}: {file[0]}")
+        value, place = found or (DEFAULTS.get(name, ""), "")
+        places.append(SettingPlace(name, place, is_secret, "" if is_secret else value))
+    return places
+
+
 def find_config(environ: Mapping[str, str], directory: Path) -> Path | None:
     """Name the khata.toml in force: KHATA_CONFIG, KHATA_VAR's, var/ upwards from here.
 

@@ -11,6 +11,7 @@ from web import (
     rejects,
     runs,
     sell_cards,
+    settings,
 )
 
 BLUEPRINTS = (
@@ -24,4 +25,5 @@ BLUEPRINTS = (
     sell_cards.pages,
     runs.pages,
     audit_log.pages,
+    settings.pages,
 )

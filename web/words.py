@@ -96,6 +96,17 @@ _WORDS = {
     "coa": _l("change (CoA)"),
     "sending": _l("being sent"),
     "cancelled": _l("called off"),
+    # what customers are told of
+    "bill_issued": _l("a new bill"),
+    "due_soon": _l("a bill due soon"),
+    "restored": _l("service restored"),
+    "balance_low": _l("a low balance"),
+    "package_expiring": _l("a package that ends"),
+    "data_80": _l("data nearly used up"),
+    "login_code": _l("a login code"),
+    "payment_link": _l("a payment link"),
+    "on": _l("on"),
+    "off": _l("off"),
     # runs
     "cycles": _l("cycle bills"),
     "service_days": _l("service days"),

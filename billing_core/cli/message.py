@@ -1,20 +1,16 @@
 """`khata message`: what customers are told, by mail and SMS."""
 
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime
 
 import click
 
-from billing_core.channels import Letter
 from billing_core.cli import settings as read_settings
 from billing_core.cli.context import at_desk
 from billing_core.cli.output import json_option, show, show_table
 from billing_core.db import messages as db
 from billing_core.db.customers import find_customer_id, log_customer_event
-from billing_core.messages import Locality, write_message
 from billing_core.reminders import CHANNELS, LANGUAGES, Event
-from billing_core.senders import send_mail, send_sms
-from billing_core.settings import Settings
+from billing_core.services.message_tests import example_message, send_test_message
 
 _EVENTS = [event.value for event in Event]
 
@@ -59,9 +55,9 @@ def list_(username: str | None, limit: int, as_json: bool) -> None:
 def preview(event: str, language: str, reason: str) -> None:
     """Show the messages of EVENT, of a made-up customer."""
     settings = read_settings()
-    facts = _example(datetime.now(UTC)) | {"reason": reason}
+    now = datetime.now(UTC)
     for channel in CHANNELS:
-        text = write_message(event, channel, language, facts, _locality(settings))
+        text = example_message(settings, event, channel, language, now, reason=reason)
         click.echo(f"--- {channel} ({len(text.body)} characters)")
         if text.title:
             click.echo(f"{text.title}\n")
@@ -74,21 +70,9 @@ def preview(event: str, language: str, reason: str) -> None:
 @click.option("--language", type=click.Choice(LANGUAGES), default="en")
 def send_test(channel: str, recipient: str, language: str) -> None:
     """Send a message to RECIPIENT now, and say what the other side answered."""
-    settings = read_settings()
-    now = datetime.now(UTC)
-    text = write_message(
-        Event.RESTORED.value, channel, language, _example(now), _locality(settings)
+    outcome = send_test_message(
+        read_settings(), channel, recipient, language, datetime.now(UTC)
     )
-    reference = f"khata.test.{int(now.timestamp())}"
-    letter = Letter(recipient, text.title, text.body, reference)
-    if channel == "mail":
-        if settings.mail_server is None:
-            raise click.ClickException("Mail needs KHATA_SMTP_URL and KHATA_MAIL_FROM.")
-        outcome = send_mail(settings.mail_server, letter, now)
-    else:
-        if settings.sms_gateway is None:
-            raise click.ClickException("SMS needs KHATA_SMS_URL.")
-        outcome = send_sms(settings.sms_gateway, letter)
     answer = f" It answered: {outcome.answer}" if outcome.answer else ""
     if outcome.result != "sent":
         raise click.ClickException(f"{outcome.result}: {outcome.error}.{answer}")
@@ -127,31 +111,3 @@ def contact(
             note=told,
         )
     click.echo(f"{username}: {told}.")
-
-
-def _locality(settings: Settings) -> Locality:
-    return Locality(settings.zone, settings.currency, settings.reminders.provider)
-
-
-def _example(now: datetime) -> dict[str, object]:
-    return {
-        "name": "Rahim Uddin",
-        "number": "B-00001234",
-        "gross": Decimal("1200.00"),
-        "open_amount": Decimal("1200.00"),
-        "period_start": now,
-        "period_end": now + timedelta(days=30),
-        "due_at": now + timedelta(days=7),
-        "suspend_at": now + timedelta(days=10),
-        "due": Decimal("1200.00"),
-        "available": Decimal("12.50"),
-        "next_day_price": Decimal("20.00"),
-        "package": "Home 10M",
-        "valid_until": now + timedelta(days=2),
-        "percent": 80,
-        "code": "482915",
-        "minutes": 5,
-        "amount": Decimal("1200.00"),
-        "address": "https://pay.example.com/pay/link/MTIz.AbCdEf",
-        "expires_at": now + timedelta(days=7),
-    }
