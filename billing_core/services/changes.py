@@ -36,8 +36,8 @@ from billing_core.services.corrections import (
     PACKAGE_CHANGE,
     PROFILE_CHANGE,
     credit_locked,
-    forgive_open_bills,
 )
+from billing_core.services.forgiving import forgive_open_bills
 from billing_core.services.prices import check_special_price, log_terms, with_customer
 from billing_core.services.session_packages import follow_package
 

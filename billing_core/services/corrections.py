@@ -160,35 +160,6 @@ def credit_locked(
     return number
 
 
-def forgive_open_bills(
-    conn: Connection, customer_id: int, *, reason: str, actor: str, now: datetime
-) -> list[BillStanding]:
-    """Void a customer's open bills, or credit the rest of those with credit notes."""
-    forgiven = [
-        db.read_bill(conn, customer_id, bill_id)
-        for bill_id in db.list_open_bill_ids(conn, customer_id)
-    ]
-    for bill in forgiven:
-        if not bill.credited:
-            void_locked(conn, bill, reason=reason, actor=actor, now=now)
-            continue
-        vat = round_money(
-            (bill.vat - bill.credited_vat)
-            * bill.open_amount
-            / (bill.gross - bill.credited)
-        )
-        credit_locked(
-            conn,
-            bill,
-            VatSplit(bill.open_amount - vat, vat, bill.open_amount),
-            reason=reason,
-            key=f"forgiven:{bill.bill_id}",
-            actor=actor,
-            now=now,
-        )
-    return forgiven
-
-
 def take_back_settlements(
     conn: Connection, customer_id: int, *, reason: str, actor: str, now: datetime
 ) -> None:

@@ -11,6 +11,7 @@ from billing_core.db.connect import Connection
 from billing_core.db.corrections import UnknownBillError, find_bill
 from billing_core.db.profiles import insert_vat_profile
 from billing_core.db.queries import load_queries
+from billing_core.db.sessions import lock_wallets
 from billing_core.services import suspension
 from billing_core.services.audit import audit
 from billing_core.services.cash import take_cash
@@ -20,6 +21,7 @@ from billing_core.services.corrections import (
     credit_bill,
     void_bill,
 )
+from billing_core.services.forgiving import forgive_open_bills
 from billing_core.services.wallets import (
     AdjustmentError,
     KeyUsedError,
@@ -596,3 +598,43 @@ def test_a_bill_is_found_by_its_id_through_an_index(conn: Connection) -> None:
     text = "\n".join(line for (line,) in plan)
     assert "bill_number_by_bill" in text
     assert "bill_to_number" in text
+
+
+def test_a_bill_that_owes_more_than_is_left_to_credit_is_forgiven_all_the_same(
+    conn: Connection,
+) -> None:
+    """Paid, credited in full, and open again: its payment was taken back after all."""
+    customer_id = a_monthly_customer(
+        conn, joined=JANUARY, balance="0", bill_trigger="first"
+    )
+    run(conn, JANUARY)
+    name = username_of(conn, customer_id)
+    who: dict[str, Any] = {"operator": "nila", "now": JANUARY}
+    cable = charge_customer(
+        conn,
+        name,
+        D(600),
+        description="a cable",
+        vat_profile=None,
+        key="cable",
+        actor="nila",
+        now=JANUARY,
+        zone=DHAKA,
+    )
+    first = take_cash(conn, name, D(600), key="1", note="", bills=[cable.name], **who)
+    take_cash(conn, name, D(600), key="2", note="", **who)
+    january = number(conn, customer_id)
+    credit_bill(
+        conn, january, D(600), reason="no line", key="c", actor="nila", now=JANUARY
+    )
+    adjust(conn, name, D(-600), reason="paid out", key="out", **who)
+    reverse_entry(conn, name, first.entry_id, reason="no such cash", **who)
+    assert due(conn, customer_id) == D(600)
+    with conn.transaction():
+        lock_wallets(conn, [customer_id])
+        forgive_open_bills(
+            conn, customer_id, reason="goes free", actor="nila", now=JANUARY
+        )
+    assert due(conn, customer_id) == 0
+    assert posted(conn, customer_id) == 0
+    assert rows(conn, "SELECT sum(gross) FROM credit_note") == [(D(600),)]

@@ -31,9 +31,9 @@ from billing_core.services.cash import take_cash
 from billing_core.services.charges import charge_customer
 from billing_core.services.corrections import (
     credit_bill,
-    forgive_open_bills,
     void_bill,
 )
+from billing_core.services.forgiving import forgive_open_bills
 from billing_core.services.refunds import refund_payment
 from billing_core.services.wallets import adjust, reverse_entry
 from tests.builders import posted, rows, username_of
@@ -187,6 +187,14 @@ class Till(RuleBasedStateMachine):
             )
             assert paid == allocated
             assert 0 <= paid <= gross
+            ((credited,),) = rows(
+                self.conn,
+                "SELECT coalesce(sum(gross), 0) FROM credit_note"
+                " WHERE customer_id = %s AND bill_id = %s",
+                self.customer_id,
+                bill_id,
+            )
+            assert credited <= gross
             if status != "void":
                 open_amount += gross - paid
         assert due(self.conn, self.customer_id) == open_amount
