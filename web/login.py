@@ -245,8 +245,10 @@ def enrol() -> Page:
 
 
 def _entered(opened: web_logins.Opened, target: str | None) -> Response:
-    """Begin anew under the new cookie: nothing of the visitor's page cookie stays."""
-    kept = session.get("language")
+    """Begin anew under the new cookie: nothing of what was there before stays."""
+    before, kept = access.session_token(), session.get("language")
+    if before is not None:
+        web_logins.log_out(desk().conn, before)
     session.clear()
     if kept:
         keep_language(kept)

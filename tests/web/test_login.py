@@ -111,6 +111,15 @@ def test_a_login_gives_a_new_cookie_whatever_was_there_before(site: Site) -> Non
     assert planted.get("/dashboard").status_code == 303
 
 
+def test_a_second_login_ends_the_first(site: Site) -> None:
+    first = site.as_admin()
+    copied = site.anonymous()
+    copied.client.set_cookie(COOKIE, cookie_of(first))
+    assert first.post("/login", ADMIN).status_code == 303
+    assert first.get("/dashboard").status_code == 200
+    assert copied.get("/dashboard").status_code == 303
+
+
 def test_the_database_holds_no_cookie_that_opens_anything(site: Site) -> None:
     site.operator_id("boss", "admin")
     visitor = site.anonymous()
