@@ -7,7 +7,7 @@ from billing_core.cli.stack import chosen_var
 from billing_core.stack import Stack
 from billing_core.stack.lifecycle import bring_up
 from simulators.demo import payments, steps
-from simulators.demo.filling import fill
+from simulators.demo.filling import CARD_VALUE, fill, new_card
 from simulators.demo.report import Report
 from simulators.demo.scene import PASSWORD, set_the_scene
 from simulators.demo.shop import open_shop
@@ -37,14 +37,17 @@ def demo() -> None:
         payments.recharge_card(scene, report)
         steps.database_restart(scene, report)
         portal_username = fill(scene, report)
+        pin = new_card(scene)
         steps.books(scene, report)
     report.show()
-    _tell_where(console, stack, portal_username)
+    _tell_where(console, stack, portal_username, pin)
     if not report.is_true:
         raise SystemExit(1)
 
 
-def _tell_where(console: Console, stack: Stack, portal_username: str | None) -> None:
+def _tell_where(
+    console: Console, stack: Stack, portal_username: str | None, pin: str
+) -> None:
     """Print the address, and as whom to log in."""
     file = stack.admin_password_file
     console.print("\nThe pages are up, filled with [bold]demo data[/bold]:")
@@ -53,4 +56,6 @@ def _tell_where(console: Console, stack: Stack, portal_username: str | None) -> 
     if portal_username is not None:
         console.print(f"  for customers  {stack.web_url}/portal/login")
         console.print(f"                 as {portal_username}, password {PASSWORD}")
+        console.print("                 He is suspended; what brings him back is a")
+        console.print(f"                 recharge card of {CARD_VALUE}, PIN {pin}")
     console.print("The stack stays up; stop it with: make down")

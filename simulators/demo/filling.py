@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from billing_core.cards import CardKeys
 from billing_core.db.nas import list_nas
 from billing_core.db.packages import insert_package
 from billing_core.db.profiles import list_profiles
@@ -28,7 +29,8 @@ from simulators.demo.town import Neighbour
 from simulators.demo.traffic import log_in_today, record_a_fortnight
 
 _CARDS, _ACTIVE, _USED = 60, 40, 6
-_VALUE = Decimal(500)
+#: Of each card.
+CARD_VALUE = Decimal(1500)
 _STATUSES = """
 SELECT l.username, c.status FROM customer c JOIN login l USING (customer_id)
  WHERE l.username LIKE '%@demo' ORDER BY l.username
@@ -128,16 +130,27 @@ def _leave_waiting(
 
 def _sell_cards(scene: Scene, customer_ids: Sequence[int], now: datetime) -> None:
     """Make a batch of recharge cards, activate most, redeem a few."""
+    pins = _make_cards(scene, _CARDS, _ACTIVE, now)
+    keys = _card_keys(scene)
+    pairs = zip(customer_ids[20 : 20 + _USED], pins, strict=False)
+    for customer_id, pin in pairs:
+        redeem(scene.conn, keys, pin, Tries(customer_id, "demo"), now=now)
+
+
+def new_card(scene: Scene) -> str:
+    """Make one card to try; returns its PIN, which nothing but this knows."""
+    (pin,) = _make_cards(scene, 1, 1, datetime.now(UTC))
+    return pin
+
+
+def _make_cards(scene: Scene, count: int, active: int, now: datetime) -> list[str]:
     conn, settings = scene.conn, scene.stack.settings
-    keys = settings.card_keys
-    if keys is None:
-        raise RuntimeError("the embedded stack has no card key")
-    order = BatchOrder(_CARDS, _VALUE, None, "cards.demo", commission=Decimal(25))
+    order = BatchOrder(count, CARD_VALUE, None, "cards.demo", commission=Decimal(25))
     batch = make_batch(conn, order, actor="demo", now=now)
     with tempfile.TemporaryDirectory() as folder:
         file = print_batch(
             conn,
-            keys,
+            _card_keys(scene),
             batch.batch_id,
             Path(folder),
             currency=settings.currency,
@@ -147,11 +160,16 @@ def _sell_cards(scene: Scene, customer_ids: Sequence[int], now: datetime) -> Non
         )
         with file.open(encoding="utf-8", newline="") as rows:
             pins = [row["pin"] for row in csv.DictReader(rows)]
-    first = batch.serial_first
-    activate(conn, first, first + _ACTIVE - 1, actor="demo", note="", now=now)
-    pairs = zip(customer_ids[20 : 20 + _USED], pins, strict=False)
-    for customer_id, pin in pairs:
-        redeem(conn, keys, pin, Tries(customer_id, "demo"), now=now)
+    last = batch.serial_first + active - 1
+    activate(conn, batch.serial_first, last, actor="demo", note="", now=now)
+    return pins
+
+
+def _card_keys(scene: Scene) -> CardKeys:
+    keys = scene.stack.settings.card_keys
+    if keys is None:
+        raise RuntimeError("the embedded stack has no card key")
+    return keys
 
 
 def _waiting(scene: Scene) -> int:
