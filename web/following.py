@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 _THREADS = 4
 _WAITING_MAX = 200
 # A customer who comes back mostly finds it settled; how many threads wait for that.
-_PATIENCE_SECONDS = 3.0
+_PATIENCE_SECONDS = 5.0
 _PATIENT_MAX = 2
 # How many threads of pages may speak with a gateway at once, for what cannot be put
 # off: a checkout's address, an operator who asks.
