@@ -7,3 +7,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  #
 def safe_cell(text: str) -> str:
     """Write a text so that no spreadsheet runs it as a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def plain_cell(text: str) -> str:
+    """Take off the mark that keeps a spreadsheet from running a text."""
+    return text[1:] if text[:1] == "'" and text[1:].startswith(_FORMULA) else text

@@ -4,6 +4,7 @@ from web import (
     audit_log,
     card_actions,
     cards,
+    imports,
     nas,
     online,
     operators,
@@ -16,6 +17,7 @@ from web import (
 
 BLUEPRINTS = (
     operators.pages,
+    imports.pages,
     nas.pages,
     packages.pages,
     online.pages,

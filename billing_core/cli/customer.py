@@ -8,6 +8,7 @@ import click
 
 from billing_core.cli import customer_terms
 from billing_core.cli.context import Desk, at_desk
+from billing_core.cli.customer_import import import_
 from billing_core.cli.output import json_option, limit_option, show, show_table
 from billing_core.cli.units import Amount, Rate, read_secret
 from billing_core.db import customers as db
@@ -27,6 +28,7 @@ def customer() -> None:
 
 for command in customer_terms.COMMANDS:
     customer.add_command(command)
+customer.add_command(import_)
 
 
 @customer.command("add")

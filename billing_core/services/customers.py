@@ -10,8 +10,8 @@ from billing_core.db import suspension as suspension_db
 from billing_core.db import web_sessions
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.operators import find_operator
-from billing_core.db.packages import find_package_on_sale
-from billing_core.db.profiles import find_profile
+from billing_core.db.packages import Package, find_package_on_sale
+from billing_core.db.profiles import Profile, find_profile
 from billing_core.kinds import STATIC, check_terms, usual_kind
 from billing_core.mac_addresses import normalise_station, parse_mac
 from billing_core.money import ZERO
@@ -70,61 +70,71 @@ def add_customer(
 
     Service begins now: the civil day of this moment is the anchor of his cycles.
     """
-    _check_username(registration.username)
-    check_discount(registration.discount_percent)
 
     def work() -> int:
         package = find_package_on_sale(conn, registration.package)
         found = registration.profile
         profile = find_profile(conn, found) if found is not None else None
-        kind = registration.kind or usual_kind(package.billing)
-        check_terms(
-            kind,
-            package.name,
-            package.billing,
-            profile.name if profile else None,
-            profile.billing_type if profile else None,
-        )
-        if registration.special_price is not None:
-            check_special_price(
-                package.name, package.billing, registration.special_price
-            )
-        username = registration.username
-        if kind == STATIC:
-            username = normalise_station(username)
         operator = registration.operator
         operator_id = (
             find_operator(conn, operator).operator_id if operator is not None else None
         )
-        customer_id = db.insert_customer(
-            conn,
-            db.NewCustomer(
-                username=username,
-                password_sealed=_seal(secret_key, username, kind, registration),
-                package_id=package.package_id,
-                name=registration.name,
-                mobile=registration.mobile,
-                framed_ip=registration.framed_ip,
-                mac_binding=registration.mac_binding,
-                sessions_allowed=registration.sessions_allowed,
-                kind=kind,
-                profile_id=profile.profile_id if profile else None,
-                activated_at=minute_of(now),
-                special_price=registration.special_price,
-                discount_percent=registration.discount_percent,
-                mail=registration.mail,
-                language=registration.language,
-                operator_id=operator_id,
-                zone=registration.zone,
-                address=registration.address,
-                comment=registration.comment,
-            ),
-            registration.credit_limit,
+        customer = draft_customer(
+            registration, package, profile, operator_id, secret_key=secret_key, now=now
         )
+        customer_id = db.insert_customer(conn, customer, registration.credit_limit)
         db.log_customer_event(conn, customer_id, at=now, actor=actor, what="added")
         return customer_id
 
     return in_transaction(conn, work)
+
+
+def draft_customer(
+    registration: Registration,
+    package: Package,
+    profile: Profile | None,
+    operator_id: int | None,
+    *,
+    secret_key: bytes,
+    now: datetime,
+) -> db.NewCustomer:
+    """Check what is said of a new customer, and make of it what is written."""
+    _check_username(registration.username)
+    check_discount(registration.discount_percent)
+    kind = registration.kind or usual_kind(package.billing)
+    check_terms(
+        kind,
+        package.name,
+        package.billing,
+        profile.name if profile else None,
+        profile.billing_type if profile else None,
+    )
+    if registration.special_price is not None:
+        check_special_price(package.name, package.billing, registration.special_price)
+    username = registration.username
+    if kind == STATIC:
+        username = normalise_station(username)
+    return db.NewCustomer(
+        username=username,
+        password_sealed=_seal(secret_key, username, kind, registration),
+        package_id=package.package_id,
+        name=registration.name,
+        mobile=registration.mobile,
+        framed_ip=registration.framed_ip,
+        mac_binding=registration.mac_binding,
+        sessions_allowed=registration.sessions_allowed,
+        kind=kind,
+        profile_id=profile.profile_id if profile else None,
+        activated_at=minute_of(now),
+        special_price=registration.special_price,
+        discount_percent=registration.discount_percent,
+        mail=registration.mail,
+        language=registration.language,
+        operator_id=operator_id,
+        zone=registration.zone,
+        address=registration.address,
+        comment=registration.comment,
+    )
 
 
 def set_password(
