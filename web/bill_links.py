@@ -1,6 +1,6 @@
 """Send customers links by which they pay a bill without a login."""
 
-from flask import render_template
+from flask import redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from billing_core.errors import BillingError
@@ -22,8 +22,10 @@ class NoAddressError(BillingError):
 
 
 @pages.route("", methods=["GET", "POST"])
-def ask() -> str:
+def ask() -> Page:
     """Show for which bills links are about to be made."""
+    if request.method == "GET" and "bill" not in request.args:
+        return redirect(url_for("bills.index"), 303)
     _public_url()
     return render_template(
         "bills/links.html", form=OperatorForm(), bills=chosen_bills()
