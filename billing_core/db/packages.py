@@ -172,7 +172,7 @@ def read_package_uses(
 
 
 def count_package_customers(conn: Connection) -> dict[int, int]:
-    """Return how many customers are on each package."""
+    """Return how many customers are on each package, each up to 100,001."""
     return {
         int(package_id): int(count)
         for package_id, count in conn.execute(_QUERIES["count_package_customers"])
