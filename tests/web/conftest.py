@@ -34,13 +34,15 @@ class Browser:
     client: FlaskClient
 
     def get(self, path: str, **more: Any) -> TestResponse:
-        """Look at a page."""
-        return self.client.get(path, **more)
+        """Look at a page, to its end: as a server does, which then closes it."""
+        return self.client.get(path, buffered=True, **more)
 
     def post(self, path: str, data: dict[str, Any] | None = None) -> TestResponse:
         """Send a form, with the token of a page that was looked at before."""
         return self.client.post(
-            path, data={"csrf_token": self.csrf_token(), **(data or {})}
+            path,
+            data={"csrf_token": self.csrf_token(), **(data or {})},
+            buffered=True,
         )
 
     def post_without_token(self, path: str, data: dict[str, Any]) -> TestResponse:
