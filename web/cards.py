@@ -5,7 +5,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import IntegerField
 
-from billing_core.cards import ALARM_WITHIN, Outcome, is_alarming
+from billing_core.cards import ALARM_WITHIN, is_alarming
 from billing_core.db import cards as cards_db
 from billing_core.db import web_cards as db
 from billing_core.db.card_tries import count_tries
@@ -31,6 +31,18 @@ from web.words import say
 
 pages = operator_pages("cards", "/cards", needs=Permission.MANAGE_CARDS)
 
+#: What became of a try, for those who may know it.
+OUTCOMES = {
+    "credited": _l("credited"),
+    "repeated": _l("used before by himself"),
+    "mistyped": _l("mistyped"),
+    "unknown": _l("no such PIN"),
+    "used": _l("used before"),
+    "void": _l("void"),
+    "expired": _l("expired"),
+    "inactive": _l("not activated"),
+    "locked": _l("locked out"),
+}
 STATES = ("generated", "active", "used", "expired", "void")
 _EVENTS_SHOWN = 50
 _MOST = 2**62
@@ -160,9 +172,7 @@ def tries() -> Page:
     at, scope = desk(), current_operator().scope
     form = TryFilterForm.from_address()
     assert isinstance(form, TryFilterForm)  # noqa: S101 - narrows the type
-    form.outcome.choices = choices_of(
-        [(o.value, say(o.value)) for o in Outcome], any_label=_("any")
-    )
+    form.outcome.choices = choices_of(OUTCOMES.items(), any_label=_("any"))
     wanted = _wanted_tries(form) if form.validate() else None
     if wanted is None:
         page = render_template("cards/tries.html", form=form, slice=None, locked=[])
@@ -177,6 +187,7 @@ def tries() -> Page:
         "cards/tries.html",
         form=form,
         slice=lists.cut(rows, key, size),
+        outcomes=OUTCOMES,
         # Addresses and customers of everybody: for who sees everybody.
         locked=db.list_locked(at.conn, now=at.now) if scope is None else [],
     )

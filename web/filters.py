@@ -140,9 +140,11 @@ def duration(seconds: int | None) -> str:
     hours, rest = divmod(rest, 3600)
     minutes, left = divmod(rest, 60)
     if days:
-        return _digits(f"{days} d {hours} h")
+        return _digits(f"{days} d {hours} h" if hours else f"{days} d")
     if hours:
-        return _digits(f"{hours} h {minutes} min")
+        return _digits(f"{hours} h {minutes} min" if minutes else f"{hours} h")
+    if minutes and not left:
+        return _digits(f"{minutes} min")
     return _digits(f"{minutes} min {left} s" if minutes else f"{left} s")
 
 

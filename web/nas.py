@@ -124,6 +124,7 @@ def add() -> Page:
     """Register a NAS."""
     at = desk()
     form = NasForm(address=request.args.get("address", ""))
+    form.secret.flags.required = True
     if request.method == "POST" and form.validate():
         if not form.secret.data:
             form.secret.errors = [_("It needs the secret that the NAS has.")]

@@ -27,9 +27,7 @@ pages = operator_pages("online", "/online", needs=Permission.VIEW_CUSTOMERS)
 class OnlineFilterForm(FilterForm):
     """Which sessions."""
 
-    q = StringField(
-        _l("Username, name, mobile, MAC or address"), [Optional(), Length(max=60)]
-    )
+    q = StringField(_l("Name, MAC or address"), [Optional(), Length(max=60)])
     nas = SelectField(_l("NAS"), [Optional()], default="")
     package = SelectField(_l("Package"), [Optional()], default="")
     silent = BooleanField(_l("Not heard of"))

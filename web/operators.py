@@ -264,7 +264,9 @@ def _offer(form: TermsForm, one: db.Operator | None = None) -> set[str]:
     form.parent.choices = choices_of(
         sellers, any_label=_("the provider") if me.scope is None else None
     )
-    can = {permission for role in roles for permission in can_be_given(role)}
+    # What his role has by itself is not asked for.
+    named = roles if one is None else (one.role,)
+    can = {permission for role in named for permission in can_be_given(role)}
     offered = [p for p in PERMISSIONS if p in can & me.may]
     form.permissions.choices = choices_of((p.value, PERMISSIONS[p]) for p in offered)
     return {p.value for p in offered}

@@ -114,11 +114,6 @@ _WORDS = {
     # recharge cards
     "generated": _l("made"),
     "used": _l("used"),
-    "credited": _l("credited"),
-    "repeated": _l("used before by himself"),
-    "mistyped": _l("mistyped"),
-    "inactive": _l("not activated"),
-    "locked": _l("locked out"),
     # operators
     "admin": _l("admin"),
     "operator": _l("operator"),

@@ -141,25 +141,37 @@ def insert_customers(
         (int(row[0]), customer, limit)
         for row, (customer, limit) in zip(rows, customers, strict=True)
     ]
-    _copy(conn, "copy_customers", (_columns(number, c) for number, c, _ in numbered))
+    _copy(
+        conn,
+        _QUERIES["copy_customers"],
+        (_columns(number, c) for number, c, _ in numbered),
+    )
     try:
-        _copy(conn, "copy_logins", ((c.username, number) for number, c, _ in numbered))
+        _copy(
+            conn,
+            _QUERIES["copy_logins"],
+            ((c.username, number) for number, c, _ in numbered),
+        )
     except errors.UniqueViolation as error:
         # Taken since it was looked at. Detail: Key (username)=(…) already exists.
         username = (error.diag.message_detail or "").partition(")=(")[2]
         raise CustomerError(
             username.rpartition(")")[0] or "?", "the username is taken"
         ) from None
-    _copy(conn, "copy_wallets", ((number, limit) for number, _, limit in numbered))
     _copy(
         conn,
-        "copy_events",
+        _QUERIES["copy_wallets"],
+        ((number, limit) for number, _, limit in numbered),
+    )
+    _copy(
+        conn,
+        _QUERIES["copy_events"],
         ((number, now, actor, "added", note) for number, _, _ in numbered),
     )
 
 
 def _copy(conn: Connection, query: str, rows: Iterable[tuple[object, ...]]) -> None:
-    with conn.cursor() as cursor, cursor.copy(_QUERIES[query]) as copy:
+    with conn.cursor() as cursor, cursor.copy(query) as copy:
         for row in rows:
             copy.write_row(row)
 

@@ -42,15 +42,19 @@ SELECT username FROM login WHERE username = ANY(%(usernames)s)
 SELECT nextval(pg_get_serial_sequence('customer', 'customer_id')) FROM generate_series(1, %(count)s)
 
 -- copy_customers --
+-- Many new customers at once.
 COPY customer (customer_id, username, name, mobile, password_sealed, package_id, framed_ip, mac_binding, sessions_allowed,
                kind, profile_id, activated_at, special_price, discount_percent, mail, language, operator_id, zone,
                address, comment) FROM STDIN
 
 -- copy_logins --
+-- Take their usernames; one that is taken ends it all.
 COPY login (username, customer_id) FROM STDIN
 
 -- copy_wallets --
+-- Their empty wallets.
 COPY wallet (customer_id, credit_limit) FROM STDIN
 
 -- copy_events --
+-- That they were added, in their logs.
 COPY customer_event (customer_id, at, actor, what, note) FROM STDIN

@@ -218,7 +218,7 @@ def test_who_guesses_is_seen_and_an_alarm_is_given(shops: Site) -> None:
     assert "Somebody seems to guess" in admin.get("/cards").text
     page = admin.get("/cards/tries?bad=y").text
     assert "10.0.0.9" in page
-    assert f"customer:{customer_id}" in page, "he is locked out"
+    assert f"customer {customer_id}</a>: until" in page, "he is locked out"
     assert "guesser" in admin.get("/cards/tries?customer=guesser").text
     assert admin.get("/cards/tries?customer=nobody").status_code == 400
     assert admin.get("/cards/tries?outcome=luck").status_code == 400
