@@ -15,6 +15,7 @@ import pytest
 
 from billing_core.db.connect import Connection
 from billing_core.services.customers import suspend
+from billing_core.services.nas import set_disabled
 from billing_core.services.purchases import buy_package
 from tests.builders import (
     KEY,
@@ -260,6 +261,20 @@ def test_a_nas_that_is_gone_lets_nobody_in(login: Login, conn: Connection) -> No
     customer = a_customer(conn, a_package(conn, billing="free"))
     answer = login(customer, **{"Khata-Nas-Id": "999999"})
     assert answer.control["Khata-Reject-Reason"] == "UNKNOWN_NAS"
+
+
+def test_a_disabled_nas_lets_nobody_in_until_it_is_enabled(
+    login: Login, conn: Connection
+) -> None:
+    customer = a_customer(conn, a_package(conn, billing="free"))
+    set_disabled(conn, login.nas_id, is_disabled=True, actor="t", now=NOON)
+    assert login(customer).control["Khata-Reject-Reason"] == "UNKNOWN_NAS"
+
+    set_disabled(conn, login.nas_id, is_disabled=False, actor="t", now=NOON)
+
+    # The test's own time limit ends this.
+    while "Khata-Reject-Reason" in login(customer).control:
+        sleep(0.05)
 
 
 def test_a_changed_package_counts_a_second_later_for_who_logs_in(
