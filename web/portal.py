@@ -7,7 +7,7 @@ from decimal import Decimal
 from flask import render_template, url_for
 from flask_babel import gettext as _
 
-from billing_core.billing_terms import DAILY
+from billing_core.billing_terms import DAILY, MONTHLY
 from billing_core.db.closing import read_day_prices, read_days_charged
 from billing_core.db.customers import Customer, Subscription, read_subscription
 from billing_core.db.reports import list_sessions
@@ -55,6 +55,7 @@ def index() -> str:
         subscription=subscription,
         is_valid=_is_valid(subscription, at.now),
         lasts_until=_lasts_until(at, customer),
+        next_bill=_next_bill(customer, at.now),
         usage=(up, down),
         sessions=list_sessions(
             at.conn, customer_id=customer.customer_id, running=True, limit=20
@@ -141,6 +142,17 @@ def _lasts_until(at: Desk, customer: Customer) -> date | None:
         today,
         today_is_charged=customer.customer_id in charged,
     )
+
+
+def _next_bill(customer: Customer, now: datetime) -> datetime | None:
+    """Return when a monthly customer's next bill comes; None = nobody knows yet.
+
+    Who was suspended may not have been billed for a while: the next run says from when.
+    """
+    until = customer.billed_until
+    if customer.billing != MONTHLY or until is None or until <= now:
+        return None
+    return until
 
 
 def _period_start(at: Desk) -> datetime:

@@ -83,6 +83,17 @@ def test_home_says_what_is_due_and_leads_to_pay_it(portal: Portal) -> None:
     assert 'href="/portal/pay?amount=500.00">Pay BDT 500.00' in page
 
 
+def test_home_tells_of_the_next_bill_only_while_it_lies_ahead(portal: Portal) -> None:
+    customer_id, _bill_id = a_billed_customer(portal.site)[:2]
+    for until, is_told in ((now() + timedelta(days=9), True), (now(), False)):
+        portal.conn.execute(
+            "UPDATE customer SET billed_until = %s WHERE customer_id = %s",
+            [until, customer_id],
+        )
+        page = portal.of(customer_id).get("/portal").text
+        assert ("Next bill" in page) is is_told
+
+
 def test_home_says_why_it_is_stopped_and_what_ends_it(portal: Portal) -> None:
     customer_id, _bill = a_billed_customer(portal.site, "500")
     portal.conn.execute(
