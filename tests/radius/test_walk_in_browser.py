@@ -5,6 +5,7 @@ by a *simulated* bKash; the operator verifies it; he is back on the network.
 Pictures stay in var/screenshots/ when KHATA_SCREENSHOTS=1.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -26,6 +27,13 @@ USERNAME, PASSWORD = "walker", "a walkers password"
 PROFILE, PACKAGE = "Walkers pay at once", "Walkers 10 Mbps"
 
 
+# As in tests/web/test_browser.py: dropped requests leave files to the collector.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:unclosed file:ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """One browser."""
@@ -38,6 +46,8 @@ def chromium() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+    # Here, and not in the middle of another module's test.
+    gc.collect()
 
 
 @pytest.fixture

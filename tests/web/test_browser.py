@@ -4,6 +4,7 @@ Debian's chromium, driven by Playwright; `make test` installs it (bin/bootstrap 
 Screenshots stay in var/screenshots/ when KHATA_SCREENSHOTS=1.
 """
 
+import gc
 import os
 import threading
 from collections.abc import Iterator
@@ -48,6 +49,14 @@ PAGES = (
 )
 
 
+# A browser that leaves a page drops what it was still fetching; werkzeug's server,
+# which serves only tests, then leaves the open file to the collector.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:unclosed file:ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """One browser for all."""
@@ -85,6 +94,8 @@ def address(site: Site) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+        # Here, and not in the middle of another module's test.
+        gc.collect()
 
 
 def open_page(chromium: Browser, size: str, **more: Any) -> Page:
