@@ -143,9 +143,8 @@ def export(suffix: str) -> Page:
         *(("operator", line) for line in _by_operator(at, scope, summary, wanted)),
         *(("package", line) for line in _by_package(at, summary, wanted)),
     ]
-    make = exports.csv_of if suffix == "csv" else exports.xlsx_of
     name = f"bills-summary-{wanted.first}-to-{wanted.last}"
-    return make(name, _COLUMNS, (line for line in lines))
+    return exports.hand_out(suffix, name, _COLUMNS, (line for line in lines))
 
 
 def _read(at: Desk, scope: Scope, wanted: _Range) -> db.Summary:

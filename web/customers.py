@@ -127,9 +127,8 @@ def export(suffix: str) -> Page:
         ), 400
     at = desk()
     rows = db.stream_customers(at.conn, _wanted(form), current_operator().scope)
-    make = exports.csv_of if suffix == "csv" else exports.xlsx_of
     name = f"customers-{at.now.astimezone(at.settings.zone):%Y-%m-%d}"
-    return make(name, _COLUMNS, rows)
+    return exports.hand_out(suffix, name, _COLUMNS, rows)
 
 
 @pages.get("/<int:customer_id>")

@@ -43,6 +43,17 @@ class Column:
     value: Callable[[Any], object]
 
 
+def hand_out(
+    suffix: str,
+    name: str,
+    columns: Sequence[Column],
+    rows: Generator[object, None, None],
+) -> Response:
+    """Hand rows out as what the address asks for: csv or xlsx."""
+    make = csv_of if suffix == "csv" else xlsx_of
+    return make(name, columns, rows)
+
+
 def csv_of(
     name: str, columns: Sequence[Column], rows: Generator[object, None, None]
 ) -> Response:

@@ -66,9 +66,8 @@ def export(suffix: str) -> Page:
     rows = db.stream_online(
         at.conn, _wanted(form), current_operator().scope, now=at.now
     )
-    make = exports.csv_of if suffix == "csv" else exports.xlsx_of
     name = f"online-{at.now.astimezone(at.settings.zone):%Y-%m-%d-%H%M}"
-    return make(name, _COLUMNS, rows)
+    return exports.hand_out(suffix, name, _COLUMNS, rows)
 
 
 def _form() -> OnlineFilterForm:

@@ -99,9 +99,8 @@ def export(suffix: str) -> Page:
         return page, 400
     at = desk()
     rows = db.stream_payments(at.conn, _wanted(form), current_operator().scope)
-    make = exports.csv_of if suffix == "csv" else exports.xlsx_of
     name = f"payments-{at.now.astimezone(at.settings.zone):%Y-%m-%d}"
-    return make(name, _COLUMNS, rows)
+    return exports.hand_out(suffix, name, _COLUMNS, rows)
 
 
 @pages.get("/cash")

@@ -82,11 +82,6 @@ def secure(app: Flask, installation: Settings) -> None:
     app.after_request(_finish)
 
 
-def let_forms_lead_to(origin: str) -> None:
-    """Let this page's forms end at one other place, too: scheme://host of it."""
-    g.forms_lead_to = f" {origin}"
-
-
 def let_forms_lead_to_gateways() -> None:
     """Let this page's forms end at a payment gateway's page.
 
