@@ -10,12 +10,22 @@ from billing_core.db.queries import load_queries
 from billing_core.gateways.contract import TransactionId
 
 _QUERIES = load_queries("gateway_transactions")
+# Advisory locks of money that is claimed; the second number is of its id.
+_CLAIMING = 0x4B485043
 
 
 def claim_transactions(
     conn: Connection, attempt: Attempt, transactions: Sequence[TransactionId]
 ) -> set[int]:
-    """Claim this money for an attempt; returns the other attempts that have it."""
+    """Claim this money for an attempt; returns the other attempts that have it.
+
+    To be called before the wallet is locked: who waits for another's claim of the same
+    money must not hold what the other needs.
+    """
+    conn.execute(
+        _QUERIES["lock_transactions"],
+        {"space": _CLAIMING, "named": _named(transactions)},
+    )
     conn.execute(
         _QUERIES["claim_transactions"],
         {"attempt_id": attempt.attempt_id, **_names(attempt.gateway, transactions)},
@@ -30,7 +40,7 @@ def read_owners(
     rows = conn.execute(
         _QUERIES["read_owners"],
         {
-            "announced": [each.value.upper() for each in transactions],
+            "named": _named(transactions),
             **_names(attempt.gateway, transactions),
         },
     ).fetchall()
@@ -66,6 +76,11 @@ def take_over_transaction(
         },
     )
     return cursor.rowcount == 1
+
+
+def _named(transactions: Sequence[TransactionId]) -> list[str]:
+    """Return the ids in the letters of people."""
+    return [each.value.upper() for each in transactions]
 
 
 def _names(gateway: str, transactions: Sequence[TransactionId]) -> dict[str, object]:

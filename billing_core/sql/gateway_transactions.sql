@@ -6,6 +6,11 @@ SELECT %(gateway)s, kind, transaction_id, %(attempt_id)s
  ORDER BY kind, transaction_id
 ON CONFLICT DO NOTHING
 
+-- lock_transactions --
+-- Two who claim one money at once, by a gateway and as a transfer: no key of theirs is the
+-- same, so that they wait for each other here.
+SELECT pg_advisory_xact_lock(%(space)s, hashtext(each)) FROM unnest(%(named)s::text[]) AS each ORDER BY each
+
 -- read_owners --
 -- Whose this money is. What a customer announced as a transfer of his may be the very
 -- money that a gateway took (both show the wallet's own number of it).
@@ -14,7 +19,8 @@ SELECT DISTINCT t.attempt_id
   JOIN payment_attempt a ON a.attempt_id = t.attempt_id
  WHERE (t.gateway = %(gateway)s AND (t.kind, t.transaction_id) IN
             (SELECT kind, transaction_id FROM unnest(%(kinds)s::text[], %(ids)s::text[]) AS u (kind, transaction_id)))
-    OR (t.gateway = 'transfer' AND t.transaction_id = ANY (%(announced)s) AND a.state = 'paid')
+    OR (t.gateway = 'transfer' AND t.transaction_id = ANY (%(named)s) AND a.state = 'paid')
+    OR (%(gateway)s = 'transfer' AND t.gateway <> 'transfer' AND upper(t.transaction_id) = ANY (%(named)s))
 
 -- list_transactions --
 -- The money that is of an attempt.

@@ -30,8 +30,8 @@ def credit(
 
     The amount is what the gateway says was paid, never what we had hoped for.
 
-    1. lock the wallet
-    2. claim the money's ids; what stands on another attempt is refused
+    1. claim the money's ids; what stands on another attempt is refused
+    2. lock the wallet
     3. post the entry, with what the gateway keeps
     4. record the payment, and the attempt as paid
     5. do what it was paid for
@@ -42,9 +42,9 @@ def credit(
         raise NotCreditableError(attempt.reference, "no usable amount was paid")
     if answer.currency not in (None, attempt.currency):
         raise NotCreditableError(attempt.reference, f"{answer.currency} was paid")
-    lock_wallets(conn, [attempt.customer_id])
     if transactions_db.claim_transactions(conn, attempt, answer.transactions):
         raise NotCreditableError(attempt.reference, "its money stands on another")
+    lock_wallets(conn, [attempt.customer_id])
     entry_id = post(
         conn,
         ledger.LedgerEntry(
