@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from billing_core.decisions import (
+from billing_core.access import (
     AccessRequest,
     AccessState,
     Nas,

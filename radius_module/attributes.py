@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from billing_core.decisions import AccessRequest
+from billing_core.access import AccessRequest
 from billing_core.mac_addresses import parse_mac
 
 Pairs = Sequence[tuple[str, str]]

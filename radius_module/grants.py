@@ -1,6 +1,6 @@
 """Write what was granted as the words that open_session() reads; pure."""
 
-from billing_core.decisions import Accept, AccessRequest, AccessState, DayCharge
+from billing_core.access import Accept, AccessRequest, AccessState, DayCharge
 from billing_core.mac_addresses import parse_mac
 from radius_module.replies import VALUE_OCTETS_MAX
 

@@ -25,7 +25,8 @@ from typing import ClassVar
 
 import radiusd
 
-from billing_core.decisions import Reject, RejectReason, decide_access
+from billing_core.access import Reject, RejectReason
+from billing_core.decisions import decide_access
 from billing_core.passwords import open_password
 from billing_core.service_days import day_bounds, service_date
 from billing_core.settings import Settings, load_settings

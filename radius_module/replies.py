@@ -11,7 +11,7 @@ from functools import lru_cache
 from socket import AF_INET, inet_pton
 from types import MappingProxyType
 
-from billing_core.decisions import Accept, AccessState, RejectReason
+from billing_core.access import Accept, AccessState, RejectReason
 
 Pair = tuple[str, str, str]
 Pairs = tuple[Pair, ...]

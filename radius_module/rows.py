@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 
-from billing_core.decisions import (
+from billing_core.access import (
     AccessState,
     Nas,
     Package,

@@ -6,7 +6,6 @@ from datetime import datetime
 from decimal import Decimal
 
 from billing_core.billing_terms import CustomerFacts, CyclePackage, CycleProfile
-from billing_core.changes import BilledPart
 from billing_core.db.arrays import array
 from billing_core.db.connect import Connection
 from billing_core.db.customers import UnknownCustomerError
@@ -14,6 +13,7 @@ from billing_core.db.cycles import read_cycle_profiles, read_unbilled_stretches
 from billing_core.db.packages import Package, list_packages
 from billing_core.db.queries import load_queries
 from billing_core.proration import Stretch
+from billing_core.quotes import BilledPart
 
 _QUERIES = load_queries("changes")
 

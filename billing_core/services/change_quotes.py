@@ -12,12 +12,7 @@ from billing_core.billing_terms import (
     CyclePackage,
     CycleProfile,
 )
-from billing_core.changes import (
-    ChangeError,
-    ChangeQuote,
-    quote_package_change,
-    quote_profile_change,
-)
+from billing_core.changes import quote_package_change, quote_profile_change
 from billing_core.cycles import minute_of
 from billing_core.db import changes as db
 from billing_core.db import corrections as corrections_db
@@ -26,6 +21,7 @@ from billing_core.db.changes import Standing
 from billing_core.db.connect import Connection
 from billing_core.db.packages import UnknownPackageError
 from billing_core.kinds import BY_PACKAGE, check_terms
+from billing_core.quotes import ChangeError, ChangeQuote
 from billing_core.services.corrections import DEBTS, OTHER_CHARGE
 
 #: Bills for the service of a monthly customer.

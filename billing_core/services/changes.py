@@ -6,16 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from billing_core.billing_terms import (
-    FREE,
-    MONTHLY,
-    CyclePackage,
-    CycleProfile,
-)
-from billing_core.changes import (
-    ChangeError,
-    ChangeQuote,
-)
+from billing_core.billing_terms import FREE, MONTHLY, CyclePackage, CycleProfile
 from billing_core.db import changes as db
 from billing_core.db import corrections as corrections_db
 from billing_core.db.changes import Standing
@@ -23,6 +14,7 @@ from billing_core.db.connect import Connection
 from billing_core.db.packages import find_package_on_sale
 from billing_core.db.profiles import UnknownProfileError
 from billing_core.money import ZERO, VatSplit
+from billing_core.quotes import ChangeError, ChangeQuote
 from billing_core.services.arrival import money_came
 from billing_core.services.change_quotes import (
     check_billing_stays,

@@ -14,7 +14,6 @@ from decimal import Decimal
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from billing_core.changes import ChangeError
 from billing_core.customer_csv import Problem, Row, read_customers
 from billing_core.db import imports as db
 from billing_core.db.connect import Connection, in_transaction
@@ -26,6 +25,7 @@ from billing_core.errors import BillingError
 from billing_core.kinds import KindError
 from billing_core.passwords import PasswordError
 from billing_core.permissions import OPERATOR, SUB_OPERATOR
+from billing_core.quotes import ChangeError
 from billing_core.services.customers import Registration, draft_customer
 
 #: A file that nobody decided on for so long is thrown away.

@@ -5,12 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from billing_core.billing_terms import MONTHLY
-from billing_core.changes import ChangeError
 from billing_core.db import changes as db
 from billing_core.db import customers as customers_db
 from billing_core.db.changes import Standing
 from billing_core.db.connect import Connection, Result, in_transaction
 from billing_core.db.sessions import lock_wallets
+from billing_core.quotes import ChangeError
 
 
 def set_special_price(

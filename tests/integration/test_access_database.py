@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from billing_core import stack
+from billing_core.access import AccessRequest, AccessState
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
-from billing_core.decisions import AccessRequest, AccessState
 from billing_core.migrations import migrate
 from radius_module.access_database import AccessDatabase
 from radius_module.connecting import Attempt

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from billing_core.changes import ChangeError
 from billing_core.db.connect import Connection
 from billing_core.db.profiles import NewProfile, insert_profile
 from billing_core.errors import BillingError
+from billing_core.quotes import ChangeError
 from billing_core.services import changes, prices
 from billing_core.services.audit import audit
 from billing_core.services.calendar import charge_the_day

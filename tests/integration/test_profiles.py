@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from billing_core.changes import ChangeError
 from billing_core.db.connect import Connection
 from billing_core.db.profiles import (
     NewProfile,
@@ -16,6 +15,7 @@ from billing_core.db.profiles import (
     insert_profile,
 )
 from billing_core.kinds import BILLINGS, KindError, check_terms
+from billing_core.quotes import ChangeError
 from billing_core.services import suspension
 from billing_core.services.audit import audit
 from billing_core.services.calendar import charge_the_day

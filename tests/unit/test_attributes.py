@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_core.decisions import AccessRequest
+from billing_core.access import AccessRequest
 from billing_core.mac_addresses import parse_mac
 from radius_module.attributes import MalformedRequestError, parse_access_request
 

@@ -16,15 +16,10 @@ from billing_core.billing_terms import (
     CycleProfile,
 )
 from billing_core.bills import draft_cycle_bills
-from billing_core.changes import (
-    BilledPart,
-    ChangeError,
-    ChangeQuote,
-    quote_package_change,
-    quote_profile_change,
-)
+from billing_core.changes import quote_package_change, quote_profile_change
 from billing_core.cycles import Schedule
 from billing_core.proration import Stretch
+from billing_core.quotes import BilledPart, ChangeError, ChangeQuote
 from billing_core.vat import VatProfile
 
 DHAKA = ZoneInfo("Asia/Dhaka")

@@ -8,11 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from billing_core.decisions import (
-    DAY_BACKSTOP_SECONDS_MAX,
-    DAY_BACKSTOP_SECONDS_MIN,
-    LIMIT_OCTETS_MAX,
-    LIMIT_SECONDS_MAX,
+from billing_core.access import (
     Accept,
     AccessRequest,
     AccessState,
@@ -23,6 +19,12 @@ from billing_core.decisions import (
     RunningSession,
     Subscription,
     Suspension,
+)
+from billing_core.decisions import (
+    DAY_BACKSTOP_SECONDS_MAX,
+    DAY_BACKSTOP_SECONDS_MIN,
+    LIMIT_OCTETS_MAX,
+    LIMIT_SECONDS_MAX,
     decide_access,
 )
 from billing_core.service_days import DayPrice

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_core.decisions import (
+from billing_core.access import (
     Accept,
     AccessRequest,
     AccessState,
