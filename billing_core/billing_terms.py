@@ -20,6 +20,7 @@ OFF_BOUNDARY = "OFF_BOUNDARY"
 TOO_MANY_BILLS = "TOO_MANY_BILLS"
 NO_VAT_RATE = "NO_VAT_RATE"
 STRETCH_STILL_OPEN = "STRETCH_STILL_OPEN"
+RUN_FAILED = "RUN_FAILED"
 
 PARKED_REASONS = {
     NO_PROFILE: "the package is monthly, but there is no billing profile",
@@ -29,6 +30,7 @@ PARKED_REASONS = {
     TOO_MANY_BILLS: "more bills are due than a run may issue to one customer",
     NO_VAT_RATE: "the VAT profile has no rate on the period's first day",
     STRETCH_STILL_OPEN: "a stretch that is not billed never ended, yet service goes on",
+    RUN_FAILED: "the run failed on this customer; his log has the error",
 }
 
 DAILY, MONTHLY, FREE = "daily", "monthly", "free"

@@ -43,6 +43,16 @@ def find_cycle_customers(
     )
 
 
+def count_cycle_customers(
+    conn: Connection, *, as_of: datetime, profile_id: int | None
+) -> int:
+    """Return how many customers find_cycle_customers yields."""
+    row = conn.execute(
+        _QUERIES["count_cycle_customers"], {"as_of": as_of, "profile_id": profile_id}
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def read_cycle_facts(conn: Connection, customer_ids: Sequence[int]) -> list[CycleRow]:
     """Return what these locked customers' bills are drafted from."""
     rows = conn.execute(

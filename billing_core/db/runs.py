@@ -89,14 +89,6 @@ def list_runs(conn: Connection, *, limit: int) -> list[Run]:
         return cursor.execute(_QUERIES["list_runs"], {"limit": limit}).fetchall()
 
 
-def count_customers_after(conn: Connection, after: int, billings: Sequence[str]) -> int:
-    """Count the customers that a run has before it."""
-    row = conn.execute(
-        _QUERIES["count_customers_after"], {"after": after, "billings": list(billings)}
-    ).fetchone()
-    return 0 if row is None else int(row[0])
-
-
 def park_customers(conn: Connection, parked: Sequence[tuple[int, str]]) -> None:
     """Leave (customer_id, reason) out of runs until a person has looked."""
     customer_ids, reasons = zip(*parked, strict=True)

@@ -1,27 +1,29 @@
 """The billing run: cycle bills of monthly customers, idempotent and resumable."""
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from billing_core.billing_terms import BillDraft, CustomerFacts, Parked
+from billing_core.billing_terms import (
+    PARKED_REASONS,
+    BillDraft,
+    CustomerFacts,
+    Parked,
+)
 from billing_core.bills import draft_bills_by_hand, draft_cycle_bills, not_due_before
 from billing_core.cycles import local_midnight, payment_dates
 from billing_core.db import cycles as cycles_db
 from billing_core.db import runs as runs_db
 from billing_core.db.connect import Connection, in_transaction
+from billing_core.db.customers import read_customer
 from billing_core.db.sessions import lock_wallets_only, read_wallets_with_money
 from billing_core.errors import BillingError
 from billing_core.service_days import service_date
 from billing_core.services.issuing import issue_bills
+from billing_core.services.runs import ChunkDone, Progress, RunResult, run_in_chunks
 from billing_core.services.settlement import settle_from_wallets
 
 # Customers a transaction: bounds the memory and how long wallets stay locked.
 _CHUNK = 2000
-
-Progress = Callable[[int], None]
 
 
 class FutureRunError(BillingError):
@@ -33,21 +35,12 @@ class FutureRunError(BillingError):
         )
 
 
-@dataclass(slots=True)
-class RunResult:
-    """What a run did, or would do."""
+class NotBillableError(BillingError):
+    """A customer cannot be billed before a person has mended something."""
 
-    run_id: int | None
-    billed: int = 0
-    parked: int = 0
-    drafts: list[BillDraft] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    billed: int
-    parked: int
-    drafts: list[BillDraft]
+    def __init__(self, username: str, reason: str, hint: str = "") -> None:
+        why = PARKED_REASONS.get(reason, reason)
+        super().__init__(f"{username} cannot be billed: {why}{hint}.")
 
 
 def run_cycles(
@@ -70,53 +63,46 @@ def run_cycles(
     """
     if as_of > now:
         raise FutureRunError(as_of, now)
-    run_id = runs_db.start_run(conn, "cycles", as_of=as_of, now=now, note=actor)
-    began, result = time.monotonic(), RunResult(run_id)
+
+    def work(found: list[int]) -> ChunkDone:
+        return _bill_chunk(conn, found, as_of=as_of, now=now, zone=zone, actor=actor)
+
     customers = cycles_db.find_cycle_customers(
         conn, as_of=as_of, profile_id=profile_id, chunk=chunk
     )
-    for found in customers:
-
-        def work(found: list[int] = found) -> _Chunk:
-            done = _bill_chunk(
-                conn, found, as_of=as_of, now=now, zone=zone, actor=actor
-            )
-            runs_db.note_progress(
-                conn,
-                run_id,
-                billed=done.billed,
-                parked=done.parked,
-                errors=0,
-                reached=found[-1],
-            )
-            return done
-
-        done = in_transaction(conn, work)
-        result.billed += done.billed
-        result.parked += done.parked
-        if progress is not None:
-            progress(len(found))
-    # `now` is that of all of the run: when it ended is told by how long it took.
-    took = timedelta(seconds=time.monotonic() - began)
-    runs_db.finish_run(conn, run_id, now + took)
-    return result
+    return run_in_chunks(
+        conn,
+        "cycles",
+        customers,
+        work,
+        as_of=as_of,
+        now=now,
+        actor=actor,
+        progress=progress,
+    )
 
 
 def preview_cycles(
     conn: Connection,
     *,
     as_of: datetime,
+    now: datetime,
     zone: ZoneInfo,
     profile_id: int | None = None,
     limit: int,
 ) -> RunResult:
-    """Return the bills that a run would issue, up to a number; writes nothing."""
+    """Return the bills that a run would issue, up to a number; writes nothing.
+
+    As of a day to come: what will be billed then, if nothing changes.
+    """
     result = RunResult(None)
     customers = cycles_db.find_cycle_customers(
         conn, as_of=as_of, profile_id=profile_id, chunk=_CHUNK
     )
     for found in customers:
-        drafts, parked = _draft(conn, found, as_of=as_of, now=as_of, zone=zone)
+        drafts, parked = _draft(
+            conn, found, as_of=as_of, now=max(now, as_of), zone=zone
+        )
         result.drafts += drafts
         result.billed += len(drafts)
         result.parked += len(parked)
@@ -134,19 +120,26 @@ def bill_by_hand(
     zone: ZoneInfo,
     actor: str,
 ) -> int:
-    """Bill one customer what is due, also where nothing bills by itself."""
+    """Bill one customer what is due, also where nothing bills by itself.
+
+    Who cannot be billed is not parked: the person who asks is told why.
+    """
+    if as_of > now:
+        raise FutureRunError(as_of, now)
 
     def work() -> int:
-        done = _bill_chunk(
-            conn,
-            [customer_id],
-            as_of=as_of,
-            now=now,
-            zone=zone,
-            actor=actor,
-            by_hand=True,
+        lock_wallets_only(conn, [customer_id])
+        customer = read_customer(conn, customer_id)
+        if customer.parked_reason is not None:
+            hint = f"; mend it, then khata bill unpark {customer.username}"
+            raise NotBillableError(customer.username, customer.parked_reason, hint)
+        drafts, parked = _draft(
+            conn, [customer_id], as_of=as_of, now=now, zone=zone, by_hand=True
         )
-        return done.billed
+        for one in parked:
+            raise NotBillableError(customer.username, one.reason)
+        _issue(conn, drafts, now=now, actor=actor)
+        return len(drafts)
 
     return in_transaction(conn, work)
 
@@ -159,20 +152,23 @@ def _bill_chunk(
     now: datetime,
     zone: ZoneInfo,
     actor: str,
-    by_hand: bool = False,
-) -> _Chunk:
+) -> ChunkDone:
     lock_wallets_only(conn, customer_ids)
-    drafts, parked = _draft(
-        conn, customer_ids, as_of=as_of, now=now, zone=zone, by_hand=by_hand
-    )
+    drafts, parked = _draft(conn, customer_ids, as_of=as_of, now=now, zone=zone)
     if parked:
         runs_db.park_customers(conn, [(p.customer_id, p.reason) for p in parked])
+    _issue(conn, drafts, now=now, actor=actor)
+    return ChunkDone(len(drafts), len(parked))
+
+
+def _issue(
+    conn: Connection, drafts: list[BillDraft], *, now: datetime, actor: str
+) -> None:
     if drafts:
         issue_bills(conn, drafts, now=now, actor=actor)
         billed = {draft.customer_id for draft in drafts}
         wallets = read_wallets_with_money(conn, billed)
         settle_from_wallets(conn, wallets, now=now, actor=actor)
-    return _Chunk(len(drafts), len(parked), drafts)
 
 
 def _draft(

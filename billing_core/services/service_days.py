@@ -1,17 +1,15 @@
 """Charge service days of daily customers: each midnight, and when money comes."""
 
-import time
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from billing_core.db import bills as bills_db
-from billing_core.db import runs as runs_db
 from billing_core.db import service_days as days_db
 from billing_core.db.closing import read_day_prices
-from billing_core.db.connect import Connection, in_transaction
+from billing_core.db.connect import Connection
 from billing_core.db.sessions import Wallet, lock_wallets
 from billing_core.ledger import INCOME, VAT_PAYABLE, WALLET
 from billing_core.money import VatSplit
@@ -22,8 +20,8 @@ from billing_core.service_days import (
     day_charge,
     service_date,
 )
-from billing_core.services.billing_run import Progress, RunResult
 from billing_core.services.owed_days import OwedDay, owe_days
+from billing_core.services.runs import ChunkDone, Progress, RunResult, run_in_chunks
 from billing_core.services.suspension import review_service
 
 _CHUNK = 2000
@@ -62,42 +60,33 @@ def run_service_days(
     """
     day = service_date(now, zone)
     _, day_end = day_bounds(day, zone)
-    run_id = runs_db.start_run(conn, "service_days", as_of=now, now=now, note=actor)
-    began, result = time.monotonic(), RunResult(run_id)
-    for found in days_db.find_day_customers(
-        conn, day=day, day_end=day_end, chunk=chunk
-    ):
 
-        def work(found: list[int] = found) -> int:
-            wallets = lock_wallets(conn, found)
-            done = charge_days(
-                conn, wallets, found, day=day, zone=zone, now=now, actor=actor
-            )
-            if done.not_covered:
-                review_service(
-                    conn,
-                    sorted(done.not_covered),
-                    now=now,
-                    actor=actor,
-                    not_covered=done.not_covered,
-                )
-            runs_db.note_progress(
+    def work(found: list[int]) -> ChunkDone:
+        wallets = lock_wallets(conn, found)
+        done = charge_days(
+            conn, wallets, found, day=day, zone=zone, now=now, actor=actor
+        )
+        if done.not_covered:
+            review_service(
                 conn,
-                run_id,
-                billed=len(done.charged),
-                parked=0,
-                errors=0,
-                reached=found[-1],
+                sorted(done.not_covered),
+                now=now,
+                actor=actor,
+                not_covered=done.not_covered,
             )
-            return len(done.charged)
+        return ChunkDone(len(done.charged))
 
-        result.billed += in_transaction(conn, work)
-        if progress is not None:
-            progress(len(found))
-    # `now` is that of all of the run: when it ended is told by how long it took.
-    took = timedelta(seconds=time.monotonic() - began)
-    runs_db.finish_run(conn, run_id, now + took)
-    return result
+    customers = days_db.find_day_customers(conn, day=day, day_end=day_end, chunk=chunk)
+    return run_in_chunks(
+        conn,
+        "service_days",
+        customers,
+        work,
+        as_of=now,
+        now=now,
+        actor=actor,
+        progress=progress,
+    )
 
 
 def charge_days(

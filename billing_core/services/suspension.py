@@ -11,6 +11,7 @@ from billing_core.db.sessions import lock_wallets_only
 from billing_core.reminders import Event
 from billing_core.services.rating import Batch, load_batch, rate_and_write
 from billing_core.services.reminders import queue_service_news
+from billing_core.services.runs import do_chunk
 from billing_core.suspension import (
     Restore,
     Suspend,
@@ -40,14 +41,18 @@ class ServiceChanges:
 
 
 def sweep_suspensions(conn: Connection, now: datetime) -> ServiceChanges:
-    """Suspend everybody whose bills are overdue or too many; chunk by chunk."""
+    """Suspend everybody whose bills are overdue or too many; chunk by chunk.
+
+    Who cannot be done is in the program's log, and keeps nobody else his service.
+    """
     total = ServiceChanges()
+
+    def work(found: list[int]) -> ServiceChanges:
+        return review_service(conn, found, now=now, actor="scheduler")
+
     for found in db.find_to_suspend(conn, now=now, chunk=_CHUNK):
-
-        def work(found: list[int] = found) -> ServiceChanges:
-            return review_service(conn, found, now=now, actor="scheduler")
-
-        total.add(in_transaction(conn, work))
+        for done in do_chunk(conn, found, work)[0]:
+            total.add(done)
     return total
 
 

@@ -7,12 +7,21 @@ SELECT c.customer_id
    AND (%(profile_id)s::bigint IS NULL OR c.profile_id = %(profile_id)s)
  ORDER BY c.customer_id
 
+-- count_cycle_customers --
+-- How many these are, for the progress bar of who bills them.
+SELECT count(*)
+  FROM customer c
+  JOIN package p ON p.package_id = c.package_id AND p.billing = 'monthly'
+ WHERE c.parked_reason IS NULL AND (c.billed_until IS NULL OR c.billed_until <= %(as_of)s)
+   AND (%(profile_id)s::bigint IS NULL OR c.profile_id = %(profile_id)s)
+
 -- read_cycle_facts --
 -- What a cycle bill of these customers is drafted from. Read after their wallets are
--- locked, so that nobody else is billing them.
+-- locked, so that nobody else is billing them; who is not monthly any more is left out.
 SELECT c.customer_id, c.status, c.paused_at IS NOT NULL, c.package_id, c.profile_id, c.special_price,
        c.discount_percent, c.activated_at, c.billed_until
   FROM customer c
+  JOIN package p ON p.package_id = c.package_id AND p.billing = 'monthly'
  WHERE c.customer_id = ANY (%(customer_ids)s) AND c.parked_reason IS NULL
  ORDER BY c.customer_id
 

@@ -6,7 +6,7 @@ RETURNING run_id
 -- note_progress --
 -- How far a run came, in the transaction that did it.
 UPDATE billing_run SET billed = billed + %(billed)s, parked = parked + %(parked)s, errors = errors + %(errors)s,
-       reached_customer_id = %(reached)s
+       reached_customer_id = greatest(reached_customer_id, %(reached)s)
  WHERE run_id = %(run_id)s
 
 -- finish_run --
@@ -21,11 +21,6 @@ SELECT EXISTS (SELECT FROM billing_run WHERE kind = %(kind)s AND as_of >= %(sinc
 -- The newest runs.
 SELECT run_id, kind, as_of, started_at, finished_at, billed, parked, errors, reached_customer_id, note
   FROM billing_run ORDER BY run_id DESC LIMIT %(limit)s
-
--- count_customers_after --
--- How many customers a run has before it, for its progress bar.
-SELECT count(*) FROM customer c JOIN package p ON p.package_id = c.package_id AND p.billing = ANY (%(billings)s)
- WHERE c.customer_id > %(after)s
 
 -- park_customers --
 -- Left out of runs until a person has looked.

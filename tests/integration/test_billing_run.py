@@ -6,13 +6,20 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 
 from billing_core.db.connect import Connection
 from billing_core.db.profiles import NewProfile, insert_profile, set_profile
 from billing_core.services.audit import audit
-from billing_core.services.billing_run import FutureRunError, preview_cycles, run_cycles
-from tests.builders import a_customer, a_package, posted, rows
+from billing_core.services.billing_run import (
+    FutureRunError,
+    NotBillableError,
+    bill_by_hand,
+    preview_cycles,
+    run_cycles,
+)
+from tests.builders import a_customer, a_daily_package, a_package, posted, rows
 
 DHAKA = ZoneInfo("Asia/Dhaka")
 _numbers = itertools.count(1)
@@ -125,7 +132,7 @@ def test_a_preview_shows_what_a_run_then_bills_and_writes_nothing(
     customer_id = a_monthly_customer(conn, joined=dhaka(2026, 1, 15, 12))
     as_of = dhaka(2026, 1, 20)
 
-    preview = preview_cycles(conn, as_of=as_of, zone=DHAKA, limit=100)
+    preview = preview_cycles(conn, as_of=as_of, now=as_of, zone=DHAKA, limit=100)
     assert bills(conn, customer_id) == []
     run(conn, as_of)
 
@@ -140,3 +147,139 @@ def test_a_run_as_of_tomorrow_is_refused(conn: Connection) -> None:
         run_cycles(
             conn, as_of=now + timedelta(days=1), now=now, zone=DHAKA, actor="test"
         )
+
+
+def test_a_dry_run_of_a_missed_day_tells_the_due_day_that_the_run_gives(
+    conn: Connection,
+) -> None:
+    customer_id = a_monthly_customer(conn, joined=dhaka(2026, 1, 15), due_days=7)
+    as_of, now = dhaka(2026, 1, 15), dhaka(2026, 2, 10)
+
+    (draft,) = preview_cycles(conn, as_of=as_of, now=now, zone=DHAKA, limit=100).drafts
+    run_cycles(conn, as_of=as_of, now=now, zone=DHAKA, actor="test")
+
+    assert draft.due_at == dhaka(2026, 2, 17)
+    assert rows(
+        conn, "SELECT due_at FROM bill WHERE customer_id = %s", customer_id
+    ) == [(draft.due_at,)]
+
+
+def parked(conn: Connection) -> dict[int, str]:
+    return dict(
+        rows(
+            conn,
+            "SELECT customer_id, parked_reason FROM customer"
+            " WHERE parked_reason IS NOT NULL",
+        )
+    )
+
+
+def test_who_the_run_fails_on_is_parked_and_the_others_are_billed(
+    conn: Connection,
+) -> None:
+    joined, now = dhaka(2026, 1, 1), dhaka(2026, 2, 1)
+    everybody = [a_monthly_customer(conn, joined=joined) for _ in range(7)]
+    run(conn, joined)
+    # Of two, what they are billed to is not what their bills say.
+    twice, broken = everybody[2], everybody[5]
+    set_to = "UPDATE customer SET billed_until = %s WHERE customer_id = %s"
+    conn.execute(set_to, [joined, twice])
+    conn.execute(set_to, ["-infinity", broken])
+
+    result = run_cycles(conn, as_of=now, now=now, zone=DHAKA, actor="test")
+
+    assert (result.billed, result.parked, result.errors) == (5, 2, 2)
+    assert parked(conn) == dict.fromkeys([twice, broken], "RUN_FAILED")
+    assert rows(
+        conn,
+        "SELECT billed, parked, errors, reached_customer_id, finished_at IS NOT NULL"
+        "  FROM billing_run ORDER BY run_id DESC LIMIT 1",
+    ) == [(5, 2, 2, everybody[6], True)]
+    ((note,),) = rows(
+        conn,
+        "SELECT note FROM customer_event WHERE what = 'parked' AND customer_id = %s",
+        twice,
+    )
+    assert note.startswith("cycles: duplicate key")
+    assert run(conn, now) == 0
+    numbers = rows(conn, "SELECT number FROM bill ORDER BY number")
+    assert numbers == [(f"B-{n:08d}",) for n in range(1, len(numbers) + 1)]
+
+
+def test_where_nobody_can_be_billed_nobody_is_parked_for_it(conn: Connection) -> None:
+    for _ in range(10):
+        a_monthly_customer(conn, joined=dhaka(2026, 1, 1))
+    conn.execute("UPDATE customer SET billed_until = '-infinity'")
+
+    with pytest.raises(psycopg.DataError):
+        run(conn, dhaka(2026, 2, 1))
+
+    assert parked(conn) == {}
+    assert rows(conn, "SELECT finished_at FROM billing_run") == [(None,)]
+
+
+def test_who_is_not_monthly_any_more_when_the_run_comes_to_him_is_left_out(
+    conn: Connection,
+) -> None:
+    joined = dhaka(2026, 1, 1)
+    first, second = (a_monthly_customer(conn, joined=joined) for _ in range(2))
+    daily = a_daily_package(conn)
+
+    def meanwhile(_: int) -> None:
+        conn.execute(
+            "UPDATE customer SET profile_id = NULL, package_id ="
+            " (SELECT package_id FROM package WHERE name = %s) WHERE customer_id = %s",
+            [daily, second],
+        )
+
+    result = run_cycles(
+        conn,
+        as_of=joined,
+        now=joined,
+        zone=DHAKA,
+        actor="test",
+        chunk=1,
+        progress=meanwhile,
+    )
+
+    assert (result.billed, result.parked) == (1, 0)
+    assert len(bills(conn, first)) == 1
+    assert bills(conn, second) == []
+
+
+def by_hand(conn: Connection, customer_id: int, as_of: datetime, now: datetime) -> int:
+    return bill_by_hand(
+        conn, customer_id, as_of=as_of, now=now, zone=DHAKA, actor="test"
+    )
+
+
+def test_by_hand_nobody_is_billed_ahead_either(conn: Connection) -> None:
+    now = dhaka(2026, 1, 1)
+    customer_id = a_monthly_customer(conn, joined=now, bill_trigger="manual")
+
+    with pytest.raises(FutureRunError, match="in the future"):
+        by_hand(conn, customer_id, now + timedelta(days=31), now)
+
+    assert by_hand(conn, customer_id, now, now) == 1
+
+
+def test_who_cannot_be_billed_by_hand_is_told_why_and_not_parked(
+    conn: Connection,
+) -> None:
+    now = dhaka(2026, 2, 1)
+    customer_id = a_monthly_customer(conn, joined=dhaka(2026, 1, 1))
+    conn.execute("UPDATE customer SET profile_id = NULL")
+
+    with pytest.raises(NotBillableError, match="there is no billing profile"):
+        by_hand(conn, customer_id, now, now)
+    assert parked(conn) == {}
+
+    run(conn, now)
+    with pytest.raises(NotBillableError, match=r"khata bill unpark"):
+        by_hand(conn, customer_id, now, now)
+
+
+def test_a_daily_customer_has_no_cycle_to_be_billed_by_hand(conn: Connection) -> None:
+    now = dhaka(2026, 2, 1)
+
+    assert by_hand(conn, a_customer(conn, a_daily_package(conn)), now, now) == 0

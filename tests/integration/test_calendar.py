@@ -13,6 +13,7 @@ from billing_core.services.calendar import (
     suspend_the_overdue,
 )
 from billing_core.services.cash import take_cash
+from billing_core.services.service_days import run_service_days
 from tests.builders import (
     Packets,
     a_customer,
@@ -23,7 +24,7 @@ from tests.builders import (
     rows,
     username_of,
 )
-from tests.integration.test_billing_run import a_monthly_customer, bills, dhaka
+from tests.integration.test_billing_run import DHAKA, a_monthly_customer, bills, dhaka
 
 DAY = timedelta(days=1)
 MIDNIGHT = dhaka(2026, 11, 24)
@@ -90,6 +91,25 @@ def test_a_day_that_is_not_covered_suspends_and_a_top_up_restores_at_once(
         assert read_customer(conn, customer_id).status == status
     assert posted(conn, customer_id) == Decimal("45.00")  # today was charged
     assert audit(conn) == []
+
+
+def test_whose_day_cannot_be_charged_is_parked_and_the_others_are_charged(
+    conn: Connection,
+) -> None:
+    one, broken, other = (a_daily_customer(conn, "100") for _ in range(3))
+    charge_the_day(conn, MIDNIGHT)
+    # He has a bill for the day and not the day.
+    conn.execute("DELETE FROM service_day WHERE customer_id = %s", [broken])
+
+    charge_the_day(conn, MIDNIGHT + DAY)
+    run = run_service_days(conn, now=MIDNIGHT, zone=DHAKA, actor="test")
+
+    assert (run.billed, run.parked, run.errors) == (0, 1, 1)
+    assert [posted(conn, c) for c in (one, broken, other)] == [Decimal("60.00")] * 3
+    assert rows(
+        conn,
+        "SELECT customer_id, parked_reason FROM customer WHERE parked_reason <> ''",
+    ) == [(broken, "RUN_FAILED")]
 
 
 def test_whose_day_is_paid_is_not_touched_at_midnight(conn: Connection) -> None:

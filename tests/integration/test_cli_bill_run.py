@@ -57,6 +57,26 @@ def test_a_run_of_one_profile_leaves_the_others(khata: Khata, conn: Connection) 
     assert (len(bills(conn, one)), len(bills(conn, other))) == (0, 1)
 
 
+def test_today_is_no_day_to_come(khata: Khata, conn: Connection) -> None:
+    customer_id = a_monthly_customer(conn, joined=JOINED.astimezone(UTC))
+
+    khata.ok("bill", "run", "--as-of", TODAY.date().isoformat())
+
+    assert len(bills(conn, customer_id)) == 1
+
+
+def test_what_will_be_billed_on_a_day_to_come_can_be_looked_at(
+    khata: Khata, conn: Connection
+) -> None:
+    customer_id = a_monthly_customer(conn, joined=JOINED.astimezone(UTC))
+    later = (TODAY + timedelta(days=40)).date().isoformat()
+
+    would = khata.ok("bill", "run", "--dry-run", "--as-of", later, "--json").json
+
+    assert [draft["gross"] for draft in would["would_bill"]] == ["600.00"] * 2
+    assert bills(conn, customer_id) == []
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
@@ -87,9 +107,14 @@ def test_who_is_parked_is_listed_and_taken_in_again(
     assert "1 customer(s) parked" in khata.ok("bill", "run").out
     (parked,) = khata.ok("bill", "parked", "--json").json
     assert (parked["username"], parked["parked_reason"]) == (username, "NO_PROFILE")
+    assert "there is no billing profile" in khata.ok("bill", "parked").out
+    told = khata("bill", "make", username)
+    assert (told.code, "bill unpark" in told.err) == (1, True)
 
     khata.ok("bill", "unpark", username)
     assert khata.ok("bill", "parked", "--json").json == []
+    log = khata.ok("customer", "show", username, "--json").json["log"]
+    assert (log[0]["what"], log[0]["actor"][:4]) == ("unparked", "cli:")
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,22 @@ def test_a_profile_without_auto_suspend_never_suspends(conn: Connection) -> None
     assert status(conn, customer_id) == ("active", None)
 
 
+def test_who_the_sweep_fails_on_keeps_nobody_else_his_service(
+    conn: Connection,
+) -> None:
+    one, broken, other = (an_owing_customer(conn) for _ in range(3))
+    conn.execute(
+        "UPDATE customer SET suspension_hold_until = '-infinity'"
+        " WHERE customer_id = %s",
+        [broken],
+    )
+
+    assert suspension.sweep_suspensions(conn, CUT_OFF).suspended == 2
+
+    for customer_id in (one, other):
+        assert status(conn, customer_id) == ("suspended", "PAYMENT_DUE")
+
+
 def test_a_hold_keeps_service_until_its_day(conn: Connection) -> None:
     customer_id = an_owing_customer(conn)
     until = CUT_OFF + timedelta(days=5)
