@@ -5,13 +5,13 @@ from decimal import Decimal
 
 from babel.dates import format_date
 from flask import Flask
-from flask_babel import format_timedelta
 from flask_babel import gettext as _
 from markupsafe import Markup
 
 from billing_core.taka import format_amount, format_money, to_bangla_digits
 from web import lists
 from web.desk import now, settings
+from web.durations import away, duration, lasted, span, took
 from web.language import language
 from web.words import say
 
@@ -32,8 +32,11 @@ def register(app: Flask) -> None:
         duration=duration,
         bits=bits,
         rate=rate,
+        percent=percent,
         last_day=last_day,
         took=took,
+        span=span,
+        lasted=lasted,
         say=say,
         actor=actor,
     )
@@ -94,11 +97,7 @@ def when(value: datetime | None) -> Markup | str:
         return ""
     exact = moment(value)
     distance = value - now()
-    short = (
-        _digits(format_timedelta(distance, add_direction=True))
-        if abs(distance) < _RELATIVE_FOR
-        else day(value)
-    )
+    short = away(distance) if abs(distance) < _RELATIVE_FOR else day(value)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         value.isoformat(timespec="seconds"), exact, short
     )
@@ -124,33 +123,17 @@ def bits(value: int | None) -> str:
     return _digits(str(value)) + " bit/s"
 
 
+def percent(value: Decimal) -> str:
+    """Write a percentage without the decimals that say nothing: 5, 7.5."""
+    return _digits(f"{value.normalize():f}")
+
+
 def rate(value: Decimal | None) -> str:
     """Write a price of a unit with as many decimals as it has, two at least: 0.125."""
     if value is None:
         return ""
     plain = value.normalize()
     return _digits(f"{plain if plain.as_tuple().exponent < -2 else round(value, 2):f}")  # type: ignore[operator]  # no NaN is a price
-
-
-def duration(seconds: int | None) -> str:
-    """Write a duration: 3 d 4 h, 2 h 5 min, 40 s."""
-    if seconds is None:
-        return ""
-    days, rest = divmod(seconds, 86400)
-    hours, rest = divmod(rest, 3600)
-    minutes, left = divmod(rest, 60)
-    if days:
-        return _digits(f"{days} d {hours} h" if hours else f"{days} d")
-    if hours:
-        return _digits(f"{hours} h {minutes} min" if minutes else f"{hours} h")
-    if minutes and not left:
-        return _digits(f"{minutes} min")
-    return _digits(f"{minutes} min {left} s" if minutes else f"{left} s")
-
-
-def took(seconds: float) -> str:
-    """Write how long something took; what is short with its fraction: 0.4 s."""
-    return duration(round(seconds)) if seconds >= 10 else _digits(f"{seconds:.1f} s")
 
 
 def actor(value: str | None) -> str:

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
-from babel.units import format_unit
 from flask.blueprints import BlueprintSetupState
 from flask_babel import gettext as _
 
@@ -90,13 +88,6 @@ _ERRORS: tuple[tuple[type[BillingError], Callable[[], str]], ...] = (
     (PaymentError, lambda: _("This cannot be paid like that: check the amount.")),
     (LinkError, lambda: _("This cannot be paid like that: check the amount.")),
 )
-#: The CLDR has none of these words in Bangla; its nouns know no plural after numbers.
-_BANGLA_UNITS = {
-    "day": "দিন",
-    "hour": "ঘণ্টা",
-    "minute": "মিনিট",
-    "second": "সেকেন্ড",
-}
 _SPEEDS = ((10**9, "Gbit/s"), (10**6, "Mbit/s"), (10**3, "kbit/s"))
 
 
@@ -149,16 +140,6 @@ def why_suspended(reason: str | None) -> str:
     return str(_("Your Internet was stopped by your provider. Call him to ask why."))
 
 
-def span(seconds: int | None) -> str:
-    """Write how long something lasts, as packages are sold: 30 days, 12 hours."""
-    if not seconds:
-        return ""
-    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds % size == 0:
-            return _unit(seconds // size, unit)
-    return _unit(seconds // 60, "minute")
-
-
 def speed(bps: int | None) -> str:
     """Write a rate as it is advertised: 10 Mbit/s."""
     if not bps:
@@ -169,14 +150,6 @@ def speed(bps: int | None) -> str:
     return _digits(str(bps)) + " bit/s"
 
 
-def lasted(seconds: int) -> str:
-    """Write how long something took: 11 hr 6 min, in Bangla with whole words."""
-    hours, minutes = divmod(seconds // 60, 60)
-    parts = ((hours, "hour"), (minutes, "minute"))
-    told = [_unit(value, unit, brief=True) for value, unit in parts if value]
-    return " ".join(told) or _unit(seconds, "second", brief=True)
-
-
 def clock(value: datetime | None) -> str:
     """Write a moment to the minute, in the ISP's zone: 24 Nov 2026, 12:00."""
     if value is None:
@@ -185,22 +158,10 @@ def clock(value: datetime | None) -> str:
     return f"{day(local)}, {_digits(f'{local:%H:%M}')}"
 
 
-def percent(value: Decimal) -> str:
-    """Write a percentage without the decimals that say nothing: 5, 7.5."""
-    return _digits(f"{value.normalize():f}")
-
-
 def register(state: BlueprintSetupState) -> None:
     """Give templates these ways of writing."""
-    for write in (span, speed, lasted, clock, percent):
+    for write in (speed, clock):
         state.app.jinja_env.filters[write.__name__] = write
-
-
-def _unit(value: int, unit: str, *, brief: bool = False) -> str:
-    if language() == "bn":
-        return f"{to_bangla_digits(str(value))} {_BANGLA_UNITS[unit]}"
-    length: Literal["short", "long"] = "short" if brief else "long"
-    return format_unit(value, f"duration-{unit}", length, locale="en")
 
 
 def _digits(text: str) -> str:

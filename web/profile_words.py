@@ -22,7 +22,7 @@ from billing_core.money import VatSplit
 from billing_core.profile_preview import PreviewBill, join_moment, preview_bills
 from billing_core.service_days import DayPrice, day_charge
 from billing_core.vat import VatProfile
-from web.filters import money
+from web.filters import money, number
 
 _BILLS = 3
 _DAY_SECONDS = 86400
@@ -97,7 +97,10 @@ def _billing(profile: NewProfile) -> list[str]:
     )
     if profile.cycle_ends_with_month and profile.bill_day is not None:
         said.append(
-            _("The bill waits for day %(day)s of the month.", day=profile.bill_day)
+            _(
+                "The bill waits for day %(day)s of the month.",
+                day=number(profile.bill_day),
+            )
         )
     if not profile.auto_bill or profile.bill_trigger == "manual":
         said.append(_("Nothing is billed by itself: somebody bills by hand."))
@@ -109,7 +112,9 @@ def _billing(profile: NewProfile) -> list[str]:
     said.append(
         _("A bill is due on the day on which it is issued.")
         if not profile.due_days
-        else _("Days from a bill until it is due: %(days)s.", days=profile.due_days)
+        else _(
+            "Days from a bill until it is due: %(days)s.", days=number(profile.due_days)
+        )
     )
     return said
 
@@ -119,8 +124,11 @@ def _begins(profile: NewProfile) -> str:
         said = _("Cycles are calendar months.")
     elif profile.bill_trigger == "first":
         said = _("A cycle begins on the 1st of each month.")
-    elif profile.bill_trigger == "day":
-        said = _("A cycle begins on day %(day)s of each month.", day=profile.bill_day)
+    elif profile.bill_trigger == "day" and profile.bill_day is not None:
+        said = _(
+            "A cycle begins on day %(day)s of each month.",
+            day=number(profile.bill_day),
+        )
     else:
         said = _("A cycle begins on the day of the month on which he joined.")
     return str(said)
@@ -138,7 +146,7 @@ def _suspending(profile: NewProfile) -> list[str]:
             if not profile.grace_days
             else _(
                 "Days from then until who has not paid is suspended: %(days)s.",
-                days=profile.grace_days,
+                days=number(profile.grace_days),
             )
         )
         if profile.auto_suspend and profile.due_threshold:

@@ -13,7 +13,7 @@ from billing_core.permissions import Permission
 from billing_core.services import profiles as services
 from web.access import Page, operator_pages
 from web.desk import desk
-from web.filters import day
+from web.filters import day, number, percent
 from web.forms import OperatorForm, choices_of, refuse
 from web.profile_forms import (
     ProfileForm,
@@ -120,7 +120,7 @@ def replace(profile_id: int) -> Page:
             refuse(form, error, "to")
     if moved is not None and makes:
         form.after.data = str(moved.reached)
-        flash(_("%(count)s customer(s) moved.", count=len(moved.changes)))
+        flash(_("%(count)s customer(s) moved.", count=number(len(moved.changes))))
         if not _profile(profile_id).customers:
             return redirect(url_for("profiles.index"), 303)
     page = render_template(
@@ -199,7 +199,7 @@ def add_vat_rate(vat_profile_id: int) -> Page:
                 _(
                     "%(name)s has %(percent)s %% from %(day)s.",
                     name=found.name,
-                    percent=form.percent.data,
+                    percent=percent(form.percent.data or Decimal(0)),
                     day=day(form.effective_from.data),
                 )
             )

@@ -27,7 +27,7 @@ from billing_core.services.payments.waiting import Shown, read_shown, show
 from web import lists
 from web.access import Page, current_operator, may, my_attempt, operator_pages
 from web.desk import desk
-from web.filters import money
+from web.filters import money, number
 from web.following import in_page
 from web.forms import (
     DataRequired,
@@ -302,7 +302,7 @@ def approve_all() -> Page:
     flash(
         _(
             "%(count)s payment(s) approved, %(total)s together.",
-            count=len(approved),
+            count=number(len(approved)),
             total=money(total),
         )
     )

@@ -16,7 +16,7 @@ from flask import g
 import web
 from tests.builders import a_customer, a_package
 from tests.web.conftest import Site
-from web import filters
+from web import durations, filters
 
 WEB = Path(web.__file__).parent
 CATALOGUES = WEB / "translations" / "bn" / "LC_MESSAGES"
@@ -138,6 +138,45 @@ def test_times_are_told_by_distance_and_exactly(site: Site) -> None:
     assert ">3 hours ago</time>" in lately
     assert 'title="24 Nov 2026 09:00:00"' in lately
     assert ">25 Oct 2026</time>" in long_ago
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", ["3 d 5 h", "2 h 5 min", "1 d", "45 s", "2.5 s", "30 days"]),
+        (
+            "bn",
+            [
+                *("৩ দিন ৫ ঘণ্টা", "২ ঘণ্টা ৫ মিনিট", "১ দিন", "৪৫ সেকেন্ড"),
+                *("২.৫ সেকেন্ড", "৩০ দিন"),
+            ],
+        ),
+    ],
+)
+def test_durations_are_told_in_words_of_the_language(
+    site: Site, language: str, told: list[str]
+) -> None:
+    with site.app.test_request_context("/"):
+        g.language = language
+        said = [durations.duration(s) for s in (277_200, 7500, 86400, 45)]
+        assert [*said, durations.took(2.5), durations.span(2_592_000)] == told
+
+
+@pytest.mark.parametrize(
+    ("distance", "told"),
+    [
+        (timedelta(hours=-3), "৩ ঘণ্টা আগে"),
+        (timedelta(seconds=-5), "৫ সেকেন্ড আগে"),
+        (timedelta(hours=3), "৩ ঘণ্টা পরে"),
+        (timedelta(days=2), "২ দিন পরে"),
+    ],
+)
+def test_distances_in_time_are_bangla_as_people_write_it(
+    site: Site, distance: timedelta, told: str
+) -> None:
+    with site.app.test_request_context("/"):
+        g.language = "bn"
+        assert durations.away(distance) == told
 
 
 def test_the_page_says_in_which_language_it_is(site: Site) -> None:

@@ -26,7 +26,8 @@ from tests.builders import (
 from tests.web.portal.conftest import Portal
 from tests.web.test_bills import a_billed_customer
 from web.access import COOKIE
-from web.portal_words import clock, lasted, span
+from web.durations import lasted, span
+from web.portal_words import clock
 
 PAGES = (
     "/portal",
