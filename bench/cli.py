@@ -19,6 +19,7 @@ from bench.measures import (
     intake,
     login,
     memory,
+    pages,
     payments,
 )
 from bench.people import Sizes
@@ -38,6 +39,8 @@ MEASURES: dict[str, Callable[[Site], Result]] = {
     "flat": flat.measure,
 }
 _WITH_PEERS = {"login", "intake"}
+#: Not part of `all`: on 1,000,000 customers, in databases of their own.
+_ALONE = {"billing": billing.measure, "pages": pages.measure}
 
 FULL = Plan(
     sizes=Sizes(100_000, 1_000_000, 40_000),
@@ -78,7 +81,7 @@ _FIGURES = re.compile(
 
 @click.command()
 @click.argument(
-    "measures", nargs=-1, type=click.Choice([*MEASURES, "authorize", "billing", "all"])
+    "measures", nargs=-1, type=click.Choice([*MEASURES, "authorize", *_ALONE, "all"])
 )
 @click.option(
     "--quick", is_flag=True, help="Small data, few requests: to try the code."
@@ -107,7 +110,8 @@ def main(
 ) -> None:
     """Measure Khata against its peers; without MEASURES, all of them.
 
-    authorize is part of login; billing, on 1,000,000 customers, is not part of all.
+    authorize is part of login; billing and pages, on 1,000,000 customers, are not part
+    of all.
     All servers and a PostgreSQL of their own run on this machine and are removed
     afterwards. Nothing else should run meanwhile.
     """
@@ -133,10 +137,10 @@ def main(
             facts = machine.facts(_database_settings(superuser_url), commit)
             _write(into, results.markdown(done, facts))
 
-    if "billing" in measures:
-        _bill(console, plan, customers or (20_000 if quick else 1_000_000), keep)
-        if set(measures) == {"billing"}:
-            return
+    for name in filter(measures.__contains__, _ALONE):
+        _alone(name, console, plan, customers or (20_000 if quick else 1_000_000), keep)
+    if measures and set(measures) <= set(_ALONE):
+        return
     names = _chosen(measures)
     with open_site(plan, with_peers=bool(_WITH_PEERS & set(names))) as site:
         for name in names:
@@ -144,15 +148,19 @@ def main(
             keep(MEASURES[name](site), site.stack.superuser_url)
 
 
-def _bill(
-    console: Console, plan: Plan, customers: int, keep: Callable[[Result, str], None]
+def _alone(
+    name: str,
+    console: Console,
+    plan: Plan,
+    customers: int,
+    keep: Callable[[Result, str], None],
 ) -> None:
     def say(news: str) -> None:
         console.print(news, highlight=False)
 
     rounds = min(plan.rounds, 3)
     with stack.scratch_var("khata-bench-") as var, stack.start_postgres_only(var) as pg:
-        result = billing.measure(pg, customers, rounds, plan.calm_seconds_max, say)
+        result = _ALONE[name](pg, customers, rounds, plan.calm_seconds_max, say)
         keep(result, pg.superuser_url)
 
 

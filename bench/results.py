@@ -58,6 +58,10 @@ class Check:
         )
 
 
+#: Heads and rows, for figures that have a form of their own.
+Figures = tuple[tuple[str, ...], list[tuple[str, ...]]]
+
+
 @dataclass(slots=True)
 class Result:
     """One measure."""
@@ -67,6 +71,7 @@ class Result:
     checks: list[Check]
     quiet: Quiet
     notes: list[str] = field(default_factory=list)
+    tables: list[Figures] = field(default_factory=list)
 
 
 def at_least(claim: str, value: float, bound: float) -> Check:
@@ -111,15 +116,13 @@ _SERIES_HEADS = ("figure", "unit", "min", "median", "max", "runs")
 _CHECK_HEADS = ("target", "measured", "bound", "verdict")
 
 
-def _tables(
-    result: Result,
-) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
-    tables: list[tuple[tuple[str, ...], list[tuple[str, ...]]]] = [
+def _tables(result: Result) -> list[Figures]:
+    tables: list[Figures] = [
         (_SERIES_HEADS, [s.cells() for s in result.series if s.values])
     ]
     if result.checks:
         tables.append((_CHECK_HEADS, [c.cells(result.quiet) for c in result.checks]))
-    return tables
+    return tables + result.tables
 
 
 def _notes(result: Result) -> list[str]:
