@@ -106,6 +106,26 @@ def end_stretches(
     )
 
 
+def bill_suspended_from(
+    conn: Connection, profile_id: int, now: datetime, *, customer_id: int | None = None
+) -> None:
+    """Let cycle bills cover a profile's suspended customers (or one) from now on."""
+    conn.execute(
+        _QUERIES["bill_suspended_from"],
+        {"profile_id": profile_id, "customer_id": customer_id, "now": now},
+    )
+
+
+def bill_suspended_until(
+    conn: Connection, profile_id: int, now: datetime, *, customer_id: int | None = None
+) -> None:
+    """Let no cycle bill cover a profile's suspended customers (or one) from now on."""
+    conn.execute(
+        _QUERIES["bill_suspended_until"],
+        {"profile_id": profile_id, "customer_id": customer_id, "now": now},
+    )
+
+
 def set_hold(conn: Connection, customer_id: int, until: datetime | None) -> None:
     """Do not suspend a customer before a moment; None = as his profile says."""
     conn.execute(_QUERIES["set_hold"], {"customer_id": customer_id, "until": until})

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from billing_core.billing_terms import FREE, MONTHLY, CyclePackage, CycleProfile
 from billing_core.db import changes as db
 from billing_core.db import corrections as corrections_db
+from billing_core.db import suspension as suspension_db
 from billing_core.db.changes import Standing
 from billing_core.db.connect import Connection
 from billing_core.db.packages import find_package_on_sale
@@ -204,6 +205,7 @@ def _change(
         )
         if plan.quote.left_out:
             db.leave_out(conn, customer_id, plan.quote.left_out)
+        _bill_suspended_as(conn, customer_id, plan.profile, now)
         change.bills = _bill(conn, standing, plan, actor=actor, now=now, zone=zone)
         log_terms(conn, customer_id, plan.kind.replace("_", " "), reason, actor, now)
         # Before money gives sessions their limits, which are of the new package.
@@ -254,6 +256,20 @@ def _bill(
         )
         numbers.append(number)
     return numbers
+
+
+def _bill_suspended_as(
+    conn: Connection, customer_id: int, profile: CycleProfile | None, now: datetime
+) -> None:
+    """Let the time he is suspended be billed as his profile says, from now on."""
+    if profile is None:
+        return
+    follow = (
+        suspension_db.bill_suspended_from
+        if profile.bill_while_suspended
+        else suspension_db.bill_suspended_until
+    )
+    follow(conn, profile.profile_id, now, customer_id=customer_id)
 
 
 def _forgiven(conn: Connection, customer_id: int) -> list[tuple[str, Decimal]]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from billing_core.db import profiles as db
+from billing_core.db import suspension as suspension_db
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.cycles import read_vat_profiles
 from billing_core.db.operators import log_operator_event
@@ -63,7 +64,8 @@ def edit_profile(
 ) -> None:
     """Say anew what a billing profile does; it holds from the next bill on.
 
-    Its schedule can change only while nobody is on it.
+    Its schedule can change only while nobody is on it. Whether suspended time is billed
+    changes from now on, for those who are suspended, too.
     """
 
     def work() -> None:
@@ -79,6 +81,13 @@ def edit_profile(
                 "when they are billed changes by another profile, to which they move",
             )
         db.update_profile(conn, profile_id, wanted)
+        if "bill_while_suspended" in changed:
+            follow = (
+                suspension_db.bill_suspended_from
+                if wanted.bill_while_suspended
+                else suspension_db.bill_suspended_until
+            )
+            follow(conn, profile_id, now)
         note = ", ".join(
             f"{name} {getattr(profile, name)} -> {getattr(wanted, name)}"
             for name in changed

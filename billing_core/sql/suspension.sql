@@ -66,6 +66,25 @@ WITH ended AS (
 DELETE FROM unbilled_stretch
  WHERE customer_id = ANY (%(customer_ids)s) AND ended_at IS NULL AND started_at >= %(now)s
 
+-- bill_suspended_from --
+-- From now on suspended customers of a profile are billed (one of them, or NULL = all).
+UPDATE unbilled_stretch u SET ended_at = %(now)s
+  FROM customer c
+ WHERE c.customer_id = u.customer_id AND c.profile_id = %(profile_id)s
+   AND (%(customer_id)s::bigint IS NULL OR c.customer_id = %(customer_id)s)
+   AND c.status = 'suspended' AND c.paused_at IS NULL
+   AND u.reason = 'suspended' AND u.ended_at IS NULL AND u.started_at < %(now)s
+
+-- bill_suspended_until --
+-- From now on suspended customers of a profile are not billed (one of them, or NULL = all).
+INSERT INTO unbilled_stretch (customer_id, started_at, reason)
+SELECT c.customer_id, %(now)s, 'suspended'
+  FROM customer c
+ WHERE c.profile_id = %(profile_id)s AND (%(customer_id)s::bigint IS NULL OR c.customer_id = %(customer_id)s)
+   AND c.status = 'suspended'
+   AND NOT EXISTS (SELECT FROM unbilled_stretch u WHERE u.customer_id = c.customer_id AND u.ended_at IS NULL)
+ON CONFLICT DO NOTHING
+
 -- set_hold --
 -- Do not suspend before this; NULL = as the profile says.
 UPDATE customer SET suspension_hold_until = %(until)s WHERE customer_id = %(customer_id)s

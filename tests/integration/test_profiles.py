@@ -1,7 +1,8 @@
 """Billing profiles of customers: who may have which, and what a change of it does."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import fields
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from billing_core.db.profiles import (
     NewProfile,
     ProfileContradictionError,
     UnknownProfileError,
+    find_profile,
     insert_profile,
 )
 from billing_core.kinds import BILLINGS, KindError, check_terms
@@ -19,7 +21,9 @@ from billing_core.quotes import ChangeError
 from billing_core.services import suspension
 from billing_core.services.audit import audit
 from billing_core.services.calendar import charge_the_day
+from billing_core.services.cash import take_cash
 from billing_core.services.corrections import credit_bill
+from billing_core.services.profiles import edit_profile
 from tests.builders import (
     a_customer,
     a_daily_package,
@@ -247,6 +251,72 @@ def test_a_first_profile_lets_a_parked_customer_be_billed(conn: Connection) -> N
     run(conn, JUNE)
 
     assert [row[1:4] for row in bills(conn, customer_id)] == [(JUNE, JULY, 600)]
+
+
+def as_profile(conn: Connection, name: str, now: datetime, **changes: Any) -> None:
+    """Say a profile anew, with these fields changed."""
+    profile = find_profile(conn, name)
+    known = {each.name: getattr(profile, each.name) for each in fields(NewProfile)}
+    edit_profile(
+        conn,
+        profile.profile_id,
+        NewProfile(**(known | changes)),
+        actor="nila",
+        now=now,
+    )
+
+
+def a_suspended_customer(conn: Connection) -> tuple[int, str]:
+    """A customer suspended on the 20th of June over that month's bill."""
+    customer_id = billed(conn, due_days=7)
+    assert suspension.sweep_suspensions(conn, dhaka(2026, 6, 20)).suspended == 1
+    return customer_id, rows(conn, "SELECT name FROM billing_profile")[0][0]
+
+
+def test_who_is_suspended_is_billed_from_when_his_profile_says_so_and_until_it_does(
+    conn: Connection,
+) -> None:
+    customer_id, name = a_suspended_customer(conn)
+
+    as_profile(conn, name, dhaka(2026, 6, 25), bill_while_suspended=True)
+    run(conn, JULY)
+    as_profile(conn, name, dhaka(2026, 7, 10), bill_while_suspended=False)
+    run(conn, dhaka(2026, 8, 1))
+    assert [row[1:3] for row in bills(conn, customer_id)[1:]] == [
+        (JULY, dhaka(2026, 8, 1))
+    ]
+
+    back = dhaka(2026, 8, 11)
+    take_cash(
+        conn,
+        username_of(conn, customer_id),
+        D(1200),
+        key="all",
+        operator="nila",
+        note="",
+        now=back,
+    )
+    run(conn, back)
+    assert [row[1:3] for row in bills(conn, customer_id)[2:]] == [
+        (back, dhaka(2026, 9, 1))
+    ]
+    assert rows(conn, "SELECT FROM customer WHERE parked_reason <> ''") == []
+
+
+def test_who_is_suspended_is_billed_as_the_profile_says_that_he_moves_to(
+    conn: Connection,
+) -> None:
+    customer_id, name = a_suspended_customer(conn)
+    bills_on = a_profile(conn, "monthly", bill_while_suspended=True)
+
+    to_profile(conn, customer_id, bills_on, dhaka(2026, 6, 25))
+    run(conn, JULY)
+    assert len(bills(conn, customer_id)) == 2
+
+    to_profile(conn, customer_id, name, dhaka(2026, 7, 10))
+    run(conn, dhaka(2026, 8, 1))
+    assert len(bills(conn, customer_id)) == 2
+    assert rows(conn, "SELECT FROM customer WHERE parked_reason <> ''") == []
 
 
 def test_a_profile_is_changed_once_by_whoever_comes_first(
