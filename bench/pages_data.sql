@@ -1,7 +1,8 @@
 -- A provider of some years for the bench of pages: customers, five bills of each with
 -- lines, numbers, entries and payments, and what network, cards and logs list. Put in
--- with triggers and foreign keys off, so what they would keep is kept here: the books
--- are whole. Bills lie in the order of their days, as runs issue them.
+-- with triggers and foreign keys off, so what they would keep is kept here; but only each
+-- tenth customer's entries have their postings, which pages read by customer alone.
+-- Bills lie in the order of their days, as runs issue them.
 
 -- people
 INSERT INTO operator (username, name, password_hash, role, parent_id, created_at)
@@ -105,7 +106,8 @@ SELECT e.customer_id, e.entry_id, line_no, CASE line_no WHEN 1 THEN first ELSE s
         UNION ALL SELECT customer_id, entry_id, CASE kind WHEN 'reversal' THEN 'wallet' ELSE 'cash' END,
                          CASE kind WHEN 'reversal' THEN 'cash' ELSE 'wallet' END, 100
                     FROM ledger_entry WHERE entry_id > 40 * %(customers)s::bigint) e,
-       generate_series(1, 2) line_no;
+       generate_series(1, 2) line_no
+ WHERE e.customer_id %% 10 = 0;
 INSERT INTO bill_allocation (customer_id, bill_id, entry_id, amount)
 SELECT b.customer_id, b.bill_id, 10 * %(customers)s::bigint + p.entry_id, b.paid
   FROM bill b JOIN paying p ON p.customer_id = b.customer_id AND p.part = (right(b.subject, 1)::integer + 1) / 2
