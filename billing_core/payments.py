@@ -8,19 +8,12 @@ again, for unknown is not failed.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from billing_core.gateways.contract import Answer, Asked, PaidState, TransactionId
 from billing_core.money import AMOUNT_MAX, ZERO, round_money
 
-#: The gateway is asked so long by itself; later only by a hint or a person.
-ASKED_FOR = timedelta(hours=48)
-#: A customer's browser and a gateway's server call a few times, not hundreds.
-HINTED_ASKS_MAX = 100
-_FIRST_ASKS = tuple(timedelta(minutes=minutes) for minutes in (1, 3, 10, 30))
-_HOUR = timedelta(hours=1)
 _ID_LENGTH_MAX = 100
 
 
@@ -66,8 +59,14 @@ class ReviewReason(StrEnum):
     AFTER_REJECTION = "PAID_AFTER_REJECTION"
     #: The gateway gave no answer as long as it was asked.
     UNANSWERED = "NO_ANSWER"
-    #: A customer's word that nobody has checked.
+    #: Announced by a customer, who may err: a person looks, whatever a gateway says.
     TRANSFER = "TRANSFER"
+    #: Another number sent the money than the one that he says is his.
+    SENDER = "SENDER_DIFFERS"
+    #: The gateway that was asked for it knows no such transaction of ours.
+    NOT_FOUND = "NOT_FOUND"
+    #: The gateway told of it by itself; a person said whose it is.
+    UNMATCHED = "UNMATCHED"
 
 
 # The fields that tie an answer to our row, and what it is called when one differs: then
@@ -87,6 +86,10 @@ _APPROVABLE = frozenset(
         ReviewReason.PAID_AGAIN,
         ReviewReason.AFTER_REJECTION,
         ReviewReason.TRANSFER,
+        ReviewReason.SENDER,
+        # It may have gone to another wallet, which somebody looked into.
+        ReviewReason.NOT_FOUND,
+        ReviewReason.UNMATCHED,
     }
 )
 
@@ -222,32 +225,6 @@ def step_unanswered(state: AttemptState, reason: str, *, is_over: bool) -> Step:
     if is_over and state in (AttemptState.CREATED, AttemptState.PENDING):
         return Step(AttemptState.REVIEW, ReviewReason.UNANSWERED)
     return Step(state, reason)
-
-
-def next_ask(
-    state: AttemptState, created_at: datetime, now: datetime
-) -> datetime | None:
-    """Say when the gateway is asked next by itself; None = no more.
-
-    After 1, 3, 10 and 30 minutes, then hourly: whoever pays is soon through, and a tab
-    that was closed is found. A failed one may still turn out paid (SSLCommerz lets a
-    customer try again under one order), which is looked for ever more rarely.
-    """
-    age = now - created_at
-    if state == AttemptState.FAILED:
-        later = max(_FIRST_ASKS[-1], 2 * age)
-        return created_at + later if later < ASKED_FOR else None
-    if state not in (AttemptState.CREATED, AttemptState.PENDING) or age >= ASKED_FOR:
-        return None
-    for after in _FIRST_ASKS:
-        if age < after:
-            return created_at + after
-    return min(created_at + (age // _HOUR + 1) * _HOUR, created_at + ASKED_FOR)
-
-
-def is_asked_long_enough(created_at: datetime, now: datetime) -> bool:
-    """Tell whether the gateway had its time to answer."""
-    return now - created_at >= ASKED_FOR
 
 
 def is_same_amount(theirs: Decimal | None, ours: Decimal) -> bool:

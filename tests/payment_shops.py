@@ -110,6 +110,7 @@ class Bkash:
             "bkash_password": self.state.password,
             "bkash_app_key": self.state.app_key,
             "bkash_app_secret": self.state.app_secret,
+            "bkash_short_code": self.state.short_code,
         }
 
     def pay(self, attempt: Attempt) -> None:

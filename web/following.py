@@ -19,8 +19,8 @@ from flask_babel import gettext as _
 from billing_core.db.connect import connect
 from billing_core.errors import BillingError
 from billing_core.gateways.bkash import SUBSCRIPTION, BkashGateway
-from billing_core.gateways.contract import CallbackRequest, Gateway
-from billing_core.services.payments.asking import take_hint
+from billing_core.gateways.contract import CallbackRequest, Gateway, Hint
+from billing_core.services.payments.hints import take_hint
 from billing_core.settings import Settings
 from web.desk import settings
 
@@ -37,6 +37,8 @@ _PATIENT_MAX = 2
 # off: a checkout's address, an operator who asks.
 _IN_PAGES_MAX = 2
 _TURN_SECONDS = 2.0
+# How many may read a notice at once: its certificate may have to be fetched first.
+_NOTICES_MAX = 2
 
 
 class GatewayBusyError(BillingError):
@@ -58,6 +60,9 @@ class _Followers:
     in_pages: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(_IN_PAGES_MAX)
     )
+    notices: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(_NOTICES_MAX)
+    )
     #: One gateway that hangs does not keep another's answers back.
     pools: dict[str, ThreadPoolExecutor] = field(default_factory=dict)
     open: dict[str, set[Future[None]]] = field(default_factory=dict)
@@ -69,8 +74,10 @@ def register(app: Flask) -> None:
     app.extensions["khata_followers"] = _Followers()
 
 
-def follow(gateway: Gateway, callback: CallbackRequest) -> Future[None] | None:
-    """Follow a callback beside the request; None = too many wait for the gateway."""
+def follow(
+    gateway: Gateway, hint: Hint, callback: CallbackRequest
+) -> Future[None] | None:
+    """Follow a hint beside the request; None = too many wait for the gateway."""
     followers = _of(current_app)
     with followers.lock:
         pool = followers.pools.get(gateway.name)
@@ -82,7 +89,7 @@ def follow(gateway: Gateway, callback: CallbackRequest) -> Future[None] | None:
         if len(waiting) >= _WAITING_MAX:
             log.warning("pay.too_many_wait gateway=%s", gateway.name)
             return None
-        future = pool.submit(_follow, settings(), gateway, callback)
+        future = pool.submit(_follow, settings(), gateway, hint, callback)
         waiting.add(future)
     return future
 
@@ -110,6 +117,18 @@ def in_page() -> Iterator[None]:
         followers.in_pages.release()
 
 
+@contextmanager
+def taking_notice() -> Iterator[None]:
+    """Read a notice while the gateway's server waits; or tell it to come again."""
+    followers = _of(current_app)
+    if not followers.notices.acquire(timeout=_TURN_SECONDS):
+        raise GatewayBusyError
+    try:
+        yield
+    finally:
+        followers.notices.release()
+
+
 def finish_following(app: Flask) -> None:
     """Wait until all is followed that came; for tests."""
     for waiting in list(_of(app).open.values()):
@@ -122,10 +141,11 @@ def _of(app: Flask) -> _Followers:
     return found
 
 
-def _follow(settings: Settings, gateway: Gateway, callback: CallbackRequest) -> None:
-    """Ask what became of the attempt that a callback names."""
+def _follow(
+    settings: Settings, gateway: Gateway, hint: Hint, callback: CallbackRequest
+) -> None:
+    """Ask what became of the attempt that a hint names."""
     try:
-        hint = gateway.read_callback(callback)
         if hint.claims == SUBSCRIPTION and isinstance(gateway, BkashGateway):
             # Amazon asks whether we want the notices of the topic in our settings.
             gateway.confirm_subscription(callback)

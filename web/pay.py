@@ -29,11 +29,11 @@ from billing_core.services.payment_links import (
     pay_by_link,
 )
 from billing_core.services.payments import open_gateways
-from billing_core.services.payments.asking import find_hinted
+from billing_core.services.payments.hints import find_hinted, keep_notice
 from billing_core.services.payments.starting import Site
 from web.access import Page, public_pages
 from web.desk import connection, now, settings
-from web.following import follow, in_page, wait_a_moment
+from web.following import follow, in_page, taking_notice, wait_a_moment
 from web.secure import csrf, let_forms_lead_to_gateways
 
 pages = public_pages("pay", "/pay")
@@ -111,10 +111,11 @@ def come_back(name: str) -> Page:
     """
     # A browser brings fields: what is only in headers, and a body, is no hint of his.
     gateway, callback = _gateway(name), replace(_callback(), headers={}, body=b"")
-    attempt = find_hinted(connection(), gateway, gateway.read_callback(callback))
+    hint = gateway.read_callback(callback)
+    attempt = find_hinted(connection(), gateway, hint)
     if attempt is None:
         abort(404)
-    following = follow(gateway, callback)
+    following = follow(gateway, hint, callback)
     if following is not None:
         wait_a_moment(following)
     return redirect(url_for("pay.result", reference=attempt.reference), 303)
@@ -127,9 +128,18 @@ def notify(name: str) -> Page:
     """Thank a gateway's server for its notice, and follow it.
 
     It gives up on who keeps it waiting, and what it says is only a hint: the answer
-    leaves before the gateway is asked.
+    leaves before the gateway is asked. Money that it tells of by itself is written down
+    first: who was thanked does not tell again.
     """
-    follow(_gateway(name), _callback())
+    gateway, callback = _gateway(name), _callback()
+    try:
+        with taking_notice():
+            hint = gateway.read_callback(callback)
+    except BillingError:
+        # Amazon's certificate cannot be had now: SNS sends it again.
+        return Response("Try again\n", 503, mimetype="text/plain")
+    keep_notice(connection(), gateway, hint, now=now())
+    follow(gateway, hint, callback)
     return Response("OK\n", mimetype="text/plain")
 
 

@@ -5,17 +5,17 @@ from decimal import Decimal
 
 import click
 
-from billing_core.cli import till
+from billing_core.cli import paying, till
 from billing_core.cli.context import Desk, at_desk
 from billing_core.cli.output import json_option, limit_option, show, show_table
 from billing_core.cli.pay_views import compared, facts_of, lines_of, row_of
+from billing_core.cli.paying import METHODS, gateway_of
 from billing_core.cli.units import Amount
+from billing_core.cli.unmatched import unmatched
 from billing_core.db import payments as db
-from billing_core.db.corrections import find_bill
 from billing_core.db.customers import find_customer_id
-from billing_core.db.packages import find_package
+from billing_core.db.gateway_notices import find_unmatched
 from billing_core.db.payments import UnknownAttemptError
-from billing_core.gateways.contract import Gateway
 from billing_core.payments import AttemptState
 from billing_core.services.payments import open_gateways
 from billing_core.services.payments.asking import ask_about
@@ -24,14 +24,13 @@ from billing_core.services.payments.deciding import (
     approve_all_matching,
     reject,
 )
-from billing_core.services.payments.starting import Site, start_payment
-from billing_core.services.payments.transfers import announce_transfer
+from billing_core.services.payments.transfer_answers import (
+    ask_about_transfer,
+    finder_of,
+)
 from billing_core.services.payments.waiting import list_waiting, read_shown
 
 _STATES = tuple(state.value for state in AttemptState)
-_METHODS = ("bkash", "nagad", "sslcommerz", "transfer")
-_for_bill = click.option("--bill", help="Bill to pay, by number. [those that are due]")
-_for_package = click.option("--package", help="Package to buy with it.")
 
 
 @click.group()
@@ -41,7 +40,7 @@ def pay() -> None:
 
 @pay.command("list")
 @click.option("--state", "states", multiple=True, type=click.Choice(_STATES))
-@click.option("--method", type=click.Choice(_METHODS))
+@click.option("--method", type=click.Choice(METHODS))
 @click.option("--username", help="Only this customer's.")
 @limit_option
 @json_option
@@ -106,6 +105,8 @@ def verify(limit: int, as_json: bool) -> None:
         more = ("transaction_ids", "sender", "created_at", "state", "reason", "differs")
         rows = [row_of(each, zone) for each in waiting]
         show_table(rows, (*columns, *more), zone, empty="Nothing waits.")
+        if find_unmatched(desk.conn, limit=1):
+            click.echo("Money waits for its owner, too: khata pay unmatched list")
 
 
 @pay.command("approve")
@@ -159,98 +160,31 @@ def reject_(reference: str, reason: str) -> None:
 @pay.command("ask")
 @click.argument("reference")
 def ask(reference: str) -> None:
-    """Ask the gateway what became of payment REFERENCE, and do what it means."""
+    """Ask the gateway what became of payment REFERENCE, and do what it means.
+
+    Of a transfer bKash is asked for its transaction id; a person decides then.
+    """
     with at_desk() as desk:
         attempt = db.read_attempt(desk.conn, _find(desk, reference))
-        after = ask_about(
-            desk.conn,
-            _gateway(desk, attempt.gateway),
-            attempt.reference,
-            verification=desk.settings.payments.verification[attempt.gateway],
-            actor=desk.actor,
-            now=desk.now,
-        )
+        if attempt.gateway == db.TRANSFER:
+            after = ask_about_transfer(
+                desk.conn,
+                finder_of(open_gateways(desk.settings)),
+                attempt.attempt_id,
+                actor=desk.actor,
+                now=desk.now,
+            )
+        else:
+            after = ask_about(
+                desk.conn,
+                gateway_of(desk, attempt.gateway),
+                attempt.reference,
+                verification=desk.settings.payments.verification[attempt.gateway],
+                actor=desk.actor,
+                now=desk.now,
+            )
     why = f": {after.reason}" if after.reason else ""
     click.echo(f"{after.reference} of {after.username} is {after.state}{why}.")
-
-
-@pay.command("start")
-@click.argument("username")
-@click.option("--method", type=click.Choice(_METHODS[:-1]), required=True)
-@click.option("--amount", type=Amount(), help="[what is due, or the package costs]")
-@_for_bill
-@_for_package
-@json_option
-def start(
-    username: str,
-    method: str,
-    amount: Decimal | None,
-    bill: str | None,
-    package: str | None,
-    as_json: bool,
-) -> None:
-    """Open a checkout for USERNAME, and print where he pays."""
-    with at_desk() as desk:
-        gateway = _gateway(desk, method)
-        purpose, bill_id, package_id = _meant(desk, bill, package)
-        started = start_payment(
-            desk.conn,
-            gateway,
-            customer_id=find_customer_id(desk.conn, username),
-            amount=amount,
-            purpose=purpose,
-            bill_id=bill_id,
-            package_id=package_id,
-            site=Site(
-                desk.settings.payments.public_url or "",
-                desk.settings.reminders.provider,
-            ),
-            client_address="",
-            actor=desk.actor,
-            now=desk.now,
-        )
-        if as_json:
-            show(started, desk.settings.zone)
-        else:
-            click.echo(f"{started.reference}: {started.checkout_url}")
-
-
-@pay.command("transfer")
-@click.argument("username")
-@click.option("--amount", type=Amount(), required=True)
-@click.option("--sender", required=True, help="Number that sent the money.")
-@click.option("--transaction", required=True, help="Transaction id of the message.")
-@_for_bill
-@_for_package
-@json_option
-def transfer(
-    username: str,
-    amount: Decimal,
-    sender: str,
-    transaction: str,
-    bill: str | None,
-    package: str | None,
-    as_json: bool,
-) -> None:
-    """Write down that USERNAME says he sent money by hand; it waits to be verified."""
-    with at_desk() as desk:
-        purpose, bill_id, package_id = _meant(desk, bill, package)
-        attempt = announce_transfer(
-            desk.conn,
-            customer_id=find_customer_id(desk.conn, username),
-            amount=amount,
-            sender=sender,
-            transaction_id=transaction,
-            purpose=purpose,
-            bill_id=bill_id,
-            package_id=package_id,
-            actor=desk.actor,
-            now=desk.now,
-        )
-        if as_json:
-            show(attempt, desk.settings.zone)
-        else:
-            click.echo(f"{attempt.reference}: {attempt.amount} wait to be verified.")
 
 
 def _find(desk: Desk, reference: str) -> int:
@@ -260,27 +194,5 @@ def _find(desk: Desk, reference: str) -> int:
     return attempt_id
 
 
-def _gateway(desk: Desk, name: str) -> Gateway:
-    gateway = open_gateways(desk.settings).get(name)
-    if gateway is None:
-        raise click.ClickException(
-            f"{name} is not set up here: it needs KHATA_{name.upper()}_…"
-            if name != db.TRANSFER
-            else "No gateway knows a transfer: look into the wallet that got it."
-        )
-    return gateway
-
-
-def _meant(
-    desk: Desk, bill: str | None, package: str | None
-) -> tuple[str, int | None, int | None]:
-    """Return (purpose, bill_id, package_id) of what a payment is for."""
-    if bill is not None and package is not None:
-        raise click.UsageError("Give --bill or --package, not both.")
-    if package is not None:
-        return "package", None, find_package(desk.conn, package).package_id
-    return "bills", None if bill is None else find_bill(desk.conn, bill)[1], None
-
-
-for _command in till.COMMANDS:
+for _command in (*paying.COMMANDS, *till.COMMANDS, unmatched):
     pay.add_command(_command)

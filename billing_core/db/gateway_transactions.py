@@ -22,15 +22,20 @@ def claim_transactions(
     To be called before the wallet is locked: who waits for another's claim of the same
     money must not hold what the other needs.
     """
-    conn.execute(
-        _QUERIES["lock_transactions"],
-        {"space": _CLAIMING, "named": _named(transactions)},
-    )
+    lock_transactions(conn, transactions)
     conn.execute(
         _QUERIES["claim_transactions"],
         {"attempt_id": attempt.attempt_id, **_names(attempt.gateway, transactions)},
     )
     return read_owners(conn, attempt, transactions) - {attempt.attempt_id}
+
+
+def lock_transactions(conn: Connection, transactions: Sequence[TransactionId]) -> None:
+    """Be the only one who says whose this money is, until the transaction ends."""
+    conn.execute(
+        _QUERIES["lock_transactions"],
+        {"space": _CLAIMING, "named": _named(transactions)},
+    )
 
 
 def read_owners(

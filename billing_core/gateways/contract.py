@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from billing_core.errors import BillingError
 
@@ -179,6 +179,9 @@ class Hint:
     transaction_id: str | None = None
     #: False = a signature that should be right is not; the gateway is still asked.
     signature_is_right: bool | None = None
+    #: What a rightly signed notice tells of money that moved, whoever it is of: enough
+    #: for a person to decide on if it is no attempt's, never to credit by itself.
+    money: Answer | None = None
 
 
 class RefundState(StrEnum):
@@ -256,4 +259,18 @@ class Gateway(Protocol):
 
     def ask_refund(self, order: RefundOrder, *, now: datetime) -> RefundAnswer:
         """Ask what became of a refund."""
+        ...
+
+
+@runtime_checkable
+class MoneyFinder(Protocol):
+    """A gateway that tells of money by its id, also of what no checkout brought."""
+
+    @property
+    def name(self) -> str:
+        """Name it as gateway_transaction.gateway does."""
+        ...
+
+    def search(self, transaction_id: str, *, now: datetime) -> Answer:
+        """Ask what money this id is; FAILED = it knows none such of ours."""
         ...

@@ -98,6 +98,7 @@ def searched(state: BkashState, payment: Payment, refund: Refund | None) -> Answ
         "initiationTime": at,
         "completedTime": at,
         "serviceFee": "0.00",
+        "creditedAmount": f"{payment.amount:.2f}",
         "maxRefundableAmount": f"{payment.refundable:.2f}",
     }
     if refund is not None:
@@ -107,7 +108,7 @@ def searched(state: BkashState, payment: Payment, refund: Refund | None) -> Answ
             "amount": f"{refund.amount:.2f}",
             "originalTrxAmount": f"{payment.amount:.2f}",
         }
-        del found["maxRefundableAmount"]
+        del found["maxRefundableAmount"], found["creditedAmount"]
     return found
 
 

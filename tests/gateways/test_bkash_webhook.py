@@ -8,7 +8,11 @@ import httpx
 import pytest
 
 from billing_core.gateways.bkash import SUBSCRIPTION, BkashGateway, Certificates
-from billing_core.gateways.contract import CallbackRequest, Hint
+from billing_core.gateways.contract import (
+    CallbackRequest,
+    GatewayUnknownError,
+    Hint,
+)
 from simulators.gateways.bkash_sns import HOST, SimulatedSns, SnsPost
 from tests.gateways.bkash_shop import REFERENCE, Shop
 
@@ -251,13 +255,15 @@ def test_a_notice_read_over_https_needs_amazons_answer() -> None:
 
     pem = webhook.sns.fetch(webhook.sns.certificate_url)
     assert amazon(httpx.Response(200, content=pem)).reference == REFERENCE
-    assert amazon(None) == NOBODYS
+    for silent in (None, httpx.Response(503)):
+        with pytest.raises(GatewayUnknownError):
+            amazon(silent)
     assert amazon(httpx.Response(404, content=pem)) == NOBODYS
     moved = httpx.Response(302, headers={"Location": "https://evil.example/a.pem"})
     assert amazon(moved) == NOBODYS
     assert [request.url.host for request in asked] == [
         "sns.ap-southeast-1.amazonaws.com"
-    ] * 4
+    ] * 5
 
 
 def test_a_refusal_is_logged_without_what_came(

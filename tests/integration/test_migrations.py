@@ -36,6 +36,7 @@ NOT_OF_A_CUSTOMER = {
     "card_pin",
     "customer_import",
     "gateway_message",
+    "gateway_notice",
     "gateway_token",
     "gateway_transaction",
     "installation",

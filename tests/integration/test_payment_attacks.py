@@ -26,7 +26,7 @@ from billing_core.db.payments import (
     list_attempt_events,
     list_attempts,
 )
-from billing_core.services.payments.asking import ask_about, take_hint
+from billing_core.services.payments.asking import ask_about
 from billing_core.services.payments.deciding import (
     AlreadyDecidedError,
     ChangedSinceError,
@@ -35,6 +35,7 @@ from billing_core.services.payments.deciding import (
     approve,
     reject,
 )
+from billing_core.services.payments.hints import take_hint
 from billing_core.services.payments.reconciling import reconcile
 from billing_core.services.payments.starting import (
     Site,

@@ -7,8 +7,10 @@ import pytest
 from flask import Flask
 
 from billing_core.db.connect import Connection
+from billing_core.db.gateway_notices import find_unmatched
 from billing_core.db.payments import list_attempts
 from billing_core.gateways.bkash import Certificates
+from billing_core.gateways.contract import GatewayUnknownError
 from billing_core.services.audit import audit
 from simulators.gateways.bkash_sns import SimulatedSns, SnsPost
 from simulators.gateways.common import wall_clock
@@ -87,4 +89,39 @@ def test_a_subscription_to_our_topic_is_confirmed_and_no_other(
     assert sns.fetched == []
     notify(app, sns.subscription())
     assert sns.fetched[-1].endswith("Action=ConfirmSubscription&Token=simulated-token")
+    close_desks(app)
+
+
+def test_money_of_no_attempt_is_written_down_before_bkash_is_thanked(
+    conn: Connection,
+    database_url: str,
+    shop: Shop,
+    sns: SimulatedSns,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who was thanked does not tell again, and our process may die at any moment."""
+    app = an_app(database_url, shop)
+    monkeypatch.setattr("web.pay.follow", lambda *_: None)
+    payment = shop.bkash.payment_of(shop.bkash.pay_to_wallet(Decimal(500)))
+    notify(app, sns.notification(sns.notice(shop.bkash, payment)))
+    (waiting,) = find_unmatched(conn, limit=9)
+    assert waiting.transaction_id == payment.trx_id
+    close_desks(app)
+
+
+def test_amazon_is_told_to_send_it_again_while_its_certificate_cannot_be_had(
+    conn: Connection, database_url: str, sns: SimulatedSns
+) -> None:
+    def silent(url: str) -> bytes | None:
+        raise GatewayUnknownError("Amazon did not answer.")
+
+    shop = Shop(certificates=Certificates(silent))
+    app = an_app(database_url, shop)
+    payment = shop.bkash.payment_of(shop.bkash.pay_to_wallet(Decimal(500)))
+    post = sns.notification(sns.notice(shop.bkash, payment))
+    answer = app.test_client().post(
+        "/pay/notify/bkash", data=post.body, headers=dict(post.headers)
+    )
+    assert answer.status_code == 503
+    assert find_unmatched(conn, limit=9) == []
     close_desks(app)

@@ -27,6 +27,7 @@ _DATE = re.compile(
     r"\s*(?:GMT|UTC)?\s*(?:([+-])(\d\d):?(\d\d)|Z)?",
     re.ASCII,
 )
+_NOTICE_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)", re.ASCII)
 # Times without an offset are taken as Dhaka's, which has no DST.
 _DHAKA = timezone(timedelta(hours=6))
 _AMOUNT = re.compile(r"-?\d{1,16}(\.\d{1,10})?", re.ASCII)
@@ -117,6 +118,19 @@ def read_time(text: str) -> datetime | None:
         year, month, day, hour, minute, second = map(int, date)
         micro = int((fraction or "0").ljust(6, "0"))
         told = datetime(year, month, day, hour, minute, second, micro, zone)
+        return told.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def read_notice_time(text: str) -> datetime | None:
+    """Read the time of a notice: 20180419122246, Dhaka's without saying so."""
+    match = _NOTICE_DATE.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        year, month, day, hour, minute, second = map(int, match.groups())
+        told = datetime(year, month, day, hour, minute, second, tzinfo=_DHAKA)
         return told.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -66,7 +66,8 @@ class BkashGateway:
         The certificate of an SNS message is fetched once, from Amazon.
         """
         if callbacks.is_from_sns(request):
-            return callbacks.hint_of_webhook(self._message(request))
+            message = self._message(request)
+            return callbacks.hint_of_webhook(message, self._settings.short_code)
         return callbacks.hint_of_return(request)
 
     def confirm_subscription(self, request: CallbackRequest) -> bool:

@@ -38,7 +38,8 @@ _SEARCH = "/tokenized/checkout/general/searchTransaction"
 _MODE = "0011"
 _LEAST = Decimal("1.00")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_COMPLETED = "Completed"
+#: What an answer or a notice says of money that moved.
+COMPLETED = "Completed"
 #: So long an open checkout is captured that the customer confirmed with his PIN: later
 #: he has paid in another way, or given up.
 _CAPTURE_WITHIN = timedelta(hours=1)
@@ -95,7 +96,7 @@ def search(client: BkashClient, trx_id: str, *, now: datetime) -> Answer:
         if not (reply.has_code and class_of(reply.code) is CodeClass.NO_SUCH):
             _raise_if_no_answer(reply)
         return _answer(reply, PaidState.FAILED, reason=reply.told())
-    completed = reply.word("transactionStatus") == _COMPLETED
+    completed = reply.word("transactionStatus") == COMPLETED
     found = _answer(reply, PaidState.PAID if completed else PaidState.WAITING)
     return Answer(
         state=found.state,
@@ -106,10 +107,10 @@ def search(client: BkashClient, trx_id: str, *, now: datetime) -> Answer:
         amount=found.amount,
         currency=found.currency,
         transactions=found.transactions,
-        fee=reply.amount("serviceFee"),
+        fee=_kept(reply),
         paid_at=read_time(reply.word("completedTime", "initiationTime")),
         payer=reply.word("customerMsisdn", "payerAccount"),
-        flags=(*found.flags, *_search_flags(reply, trx_id)),
+        flags=(*found.flags, *_search_flags(reply, trx_id, client.settings.short_code)),
         reason="" if completed else reply.word("transactionStatus"),
         raw=found.raw,
     )
@@ -156,7 +157,7 @@ def _answer_of_query(reply: Reply) -> Answer:
 def _is_paid(reply: Reply) -> bool:
     return (
         reply.is_success
-        and reply.word("transactionStatus") == _COMPLETED
+        and reply.word("transactionStatus") == COMPLETED
         and reply.word("trxID") != ""
     )
 
@@ -193,8 +194,19 @@ def _answer(reply: Reply, state: PaidState, *, reason: str = "") -> Answer:
     )
 
 
-def _search_flags(reply: Reply, trx_id: str) -> tuple[str, ...]:
+def _kept(reply: Reply) -> Decimal | None:
+    """Tell what bKash kept of it: what did not arrive in the wallet.
+
+    ``serviceFee`` does not say who bore it; ``creditedAmount`` is what arrived.
+    """
+    amount, arrived = reply.amount("amount"), reply.amount("creditedAmount")
+    return None if amount is None or arrived is None else amount - arrived
+
+
+def _search_flags(reply: Reply, trx_id: str, short_code: str | None) -> tuple[str, ...]:
     flags = []
+    if short_code is None:
+        flags.append("receiver not checked: KHATA_BKASH_SHORT_CODE is not set")
     if reply.word("trxID") != trx_id:
         flags.append("other trxID: bKash answered about another one")
     if "originalTrxAmount" in reply.fields:

@@ -142,6 +142,11 @@ def _raise_config(reply: Reply) -> None:
 
 
 def _trx_id(order: RefundOrder) -> str:
+    if not order.payment_id:
+        raise GatewayRefusedError(
+            "This payment came by no checkout, and bKash gives back only what did:"
+            " give it back by hand."
+        )
     for transaction in order.transactions:
         if transaction.kind == TRX_ID:
             return transaction.value

@@ -23,9 +23,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
+from billing_core.gateways.contract import GatewayUnknownError
+
 log = logging.getLogger(__name__)
 
-#: Fetches what is at an address, or returns None.
+#: Fetches what is at an address; None = nothing is there.
 Fetch = Callable[[str], bytes | None]
 
 _NOTIFICATION = "Notification"
@@ -102,7 +104,11 @@ class Certificates:
 def read_message(
     body: bytes, topic_arn: str | None, certificates: Certificates
 ) -> SnsMessage | None:
-    """Read a message of our topic; None = it is not ours, and the log says why."""
+    """Read a message of our topic; None = it is not ours, and the log says why.
+
+    GatewayUnknownError where Amazon, asked for its certificate, gives no answer: then
+    nobody knows, and SNS is to send it again.
+    """
     fields = _fields(body)
     why = _why_not_ours(fields, topic_arn, certificates)
     if why:
@@ -201,9 +207,15 @@ def _read_certificate(pem: bytes | None) -> x509.Certificate | None:
 
 
 def _get(client: httpx.Client, url: str) -> bytes | None:
+    """Fetch what is at an address; whether Amazon has it must be known."""
     try:
         # A redirect could lead anywhere.
         response = client.get(url, timeout=_TIMEOUT, follow_redirects=False)
-    except (httpx.HTTPError, httpx.InvalidURL):
+    except httpx.InvalidURL:
         return None
+    except httpx.HTTPError as error:
+        why = type(error).__name__
+        raise GatewayUnknownError(f"Amazon did not answer ({why}).") from None
+    if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+        raise GatewayUnknownError(f"Amazon answered {response.status_code}.")
     return response.content if response.status_code == httpx.codes.OK else None

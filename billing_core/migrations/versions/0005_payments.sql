@@ -112,6 +112,35 @@ CREATE TABLE gateway_transaction (
 CREATE INDEX gateway_transaction_of_attempt ON gateway_transaction (attempt_id);
 CREATE INDEX gateway_transaction_as_announced ON gateway_transaction (upper(transaction_id));
 
+-- Money that a gateway told of by itself, rightly signed, and that no attempt had: paid in
+-- bKash's own app, by QR code or USSD. It waits until a person says whose it is.
+CREATE TABLE gateway_notice (
+    notice_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    gateway text NOT NULL,
+    -- In capital letters, as people type it.
+    transaction_id text NOT NULL,
+    received_at timestamptz NOT NULL,
+    -- What was told, and what the gateway said later when it was asked for this id.
+    answer jsonb NOT NULL,
+    found jsonb,
+    found_at timestamptz,
+    -- The attempt whose reference it names, which has not claimed it.
+    names_attempt_id bigint CONSTRAINT gateway_notice_named_exists REFERENCES payment_attempt (attempt_id),
+    -- credited: by this attempt, whoever or whatever matched it; dismissed: no customer's
+    state text NOT NULL DEFAULT 'waiting',
+    attempt_id bigint CONSTRAINT gateway_notice_attempt_exists REFERENCES payment_attempt (attempt_id),
+    reason text NOT NULL DEFAULT '',
+    decided_by text,
+    decided_at timestamptz,
+    -- prevents showing one payment twice, however often the gateway tells of it
+    CONSTRAINT gateway_notice_unique UNIQUE (gateway, transaction_id),
+    CONSTRAINT gateway_notice_state_known CHECK (state IN ('waiting', 'credited', 'dismissed')),
+    CONSTRAINT gateway_notice_credit_named CHECK ((state = 'credited') = (attempt_id IS NOT NULL)),
+    CONSTRAINT gateway_notice_dismissal_says_why CHECK (state <> 'dismissed' OR reason <> '')
+);
+CREATE INDEX gateway_notice_waiting ON gateway_notice (notice_id) WHERE state = 'waiting';
+CREATE INDEX gateway_notice_by_transaction ON gateway_notice (transaction_id);
+
 ALTER TABLE payment
     ADD COLUMN attempt_id bigint CONSTRAINT payment_attempt_exists REFERENCES payment_attempt (attempt_id),
     ADD COLUMN discount numeric(16, 2) NOT NULL DEFAULT 0,

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from billing_core.asking_times import is_asked_long_enough, next_ask
 from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection
@@ -12,10 +13,8 @@ from billing_core.payments import (
     Judgement,
     ReviewReason,
     Step,
-    is_asked_long_enough,
     is_creditable,
     judge,
-    next_ask,
     say_reasons,
     step,
 )

@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime
 
+from billing_core.asking_times import is_asked_long_enough, next_ask
 from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection, in_transaction
@@ -13,22 +14,16 @@ from billing_core.gateways.contract import (
     Gateway,
     GatewayRefusedError,
     GatewayUnknownError,
-    Hint,
 )
 from billing_core.payments import (
-    HINTED_ASKS_MAX,
     AttemptState,
     ReviewReason,
-    is_asked_long_enough,
-    next_ask,
     step_unanswered,
 )
-from billing_core.references import is_reference
 from billing_core.services.payments.answers import take_answer
 
 log = logging.getLogger(__name__)
 
-_GATEWAY_ID_MAX = 255
 # What the event of asking a gateway to capture says.
 _TO_CAPTURE = "to capture"
 
@@ -99,45 +94,9 @@ def ask_about(
         )
 
 
-def take_hint(
-    conn: Connection,
-    gateway: Gateway,
-    hint: Hint,
-    *,
-    verification: str,
-    actor: str,
-    now: datetime,
-) -> Attempt | None:
-    """Follow a hint that anybody may have sent; None = it names no attempt of ours.
-
-    Nothing in it is believed: it finds our row, and the gateway is asked. That it says
-    cancelled is noted and changes nothing; that it says so a hundred times, too.
-    """
-    attempt = find_hinted(conn, gateway, hint)
-    if attempt is None:
-        return None
-    attempt_id = attempt.attempt_id
-    if hint.claims:
-        note = f"says {hint.claims[:20]}"
-        if hint.signature_is_right is False:
-            note += ", wrongly signed"
-        db.log_event_once(conn, attempt_id, at=now, actor=actor, what="hint", note=note)
-    if hint.claims == "cancelled":
-        db.set_cancelled(conn, attempt_id, now)
-    hint_id = hint.transaction_id
-    tells_nothing = _is_settled(attempt) and _is_known(conn, attempt, hint_id)
-    if tells_nothing or attempt.asks >= HINTED_ASKS_MAX:
-        return attempt
-    return ask_about(
-        conn,
-        gateway,
-        attempt.reference,
-        finished=hint.claims == "success",
-        hint_id=hint_id,
-        verification=verification,
-        actor=actor,
-        now=now,
-    )
+def tells_nothing_new(conn: Connection, attempt: Attempt, hint_id: str | None) -> bool:
+    """Tell whether the gateway has said it all, and a hint names no other money."""
+    return _is_settled(attempt) and _is_known(conn, attempt, hint_id)
 
 
 def _note_capture(
@@ -155,20 +114,6 @@ def _note_capture(
     return tried
 
 
-def find_hinted(conn: Connection, gateway: Gateway, hint: Hint) -> Attempt | None:
-    """Find the attempt that a hint names; the gateway's own id comes first."""
-    found = None
-    if hint.payment_id and _is_storable(hint.payment_id):
-        found = db.find_by_checkout(conn, gateway.name, hint.payment_id)
-    if found is None and hint.reference and is_reference(hint.reference):
-        found = db.find_by_reference(conn, hint.reference)
-    if found is None:
-        return None
-    attempt = db.read_attempt(conn, found)
-    is_its = attempt.gateway == gateway.name and attempt.again_of_attempt_id is None
-    return attempt if is_its else None
-
-
 def _is_settled(attempt: Attempt) -> bool:
     """Tell whether the gateway said all it had to say, unless more money came."""
     if attempt.state == AttemptState.REVIEW:
@@ -180,11 +125,6 @@ def _is_known(conn: Connection, attempt: Attempt, hint_id: str | None) -> bool:
     """Tell whether a hint names no money but what we know of."""
     known = transactions_db.list_transactions(conn, attempt.attempt_id)
     return hint_id is None or hint_id in [each.value for each in known]
-
-
-def _is_storable(text: str) -> bool:
-    """Tell whether PostgreSQL can even be asked for this text."""
-    return len(text) <= _GATEWAY_ID_MAX and text.isprintable()
 
 
 def _answered(

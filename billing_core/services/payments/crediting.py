@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from billing_core import ledger
+from billing_core.db import gateway_notices as notices_db
 from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection
@@ -33,7 +34,8 @@ def credit(
     1. claim the money's ids; what stands on another attempt is refused
     2. lock the wallet
     3. post the entry, with what the gateway keeps
-    4. record the payment, and the attempt as paid
+    4. record the payment, and the attempt as paid; what the gateway told of this money
+       waits no longer
     5. do what it was paid for
     6. let the rest settle bills, restore service and extend running sessions
     """
@@ -78,6 +80,14 @@ def credit(
         reason="",
         decided_by=actor,
         decided_at=now,
+    )
+    notices_db.set_credited(
+        conn,
+        [each.value for each in answer.transactions],
+        attempt.gateway,
+        attempt_id=attempt.attempt_id,
+        actor=actor,
+        now=now,
     )
     note = f"{amount} {attempt.currency}, receipt R{payment_id}"
     db.log_event(conn, attempt.attempt_id, at=now, actor=actor, what="paid", note=note)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from billing_core.asking_times import next_ask
 from billing_core.db import customers as customers_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection, in_transaction
@@ -16,7 +17,7 @@ from billing_core.gateways.contract import (
     GatewayUnknownError,
     Order,
 )
-from billing_core.payments import AttemptState, next_ask
+from billing_core.payments import AttemptState
 from billing_core.references import new_reference
 from billing_core.services.payments.quoting import PaymentError, quote
 

@@ -7,13 +7,16 @@ from decimal import Decimal
 from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection, in_transaction
+from billing_core.db.gateway_notices import find_notice
 from billing_core.db.payments import TRANSFER, Attempt, NewAttempt
 from billing_core.errors import BillingError
 from billing_core.gateways.contract import Answer, PaidState, TransactionId
 from billing_core.payments import AttemptState, ReviewReason
 from billing_core.references import new_reference
 from billing_core.services.payments.quoting import quote
-from billing_core.stored_answers import write_answer
+from billing_core.services.payments.transfer_answers import hold_against
+from billing_core.stored_answers import read_answer, write_answer
+from billing_core.transfers import CUSTOMERS_WORD
 
 _BANGLA_DIGITS = str.maketrans("০১২৩৪৫৬৭৮৯", "0123456789")
 # A mobile wallet's number (01712345678) or a bank account's.
@@ -53,7 +56,8 @@ def announce_transfer(
 
     An id that stands anywhere is refused, also one that a gateway reported: its money
     is in the books. Only where a person rejected the transfer before does the id go to
-    who announces it next, for the first may have typed what is another's.
+    who announces it next, for the first may have typed what is another's. What a
+    gateway told of this transaction is held beside his word.
     """
     number, money_id = read_sender(sender), read_transaction_id(transaction_id)
 
@@ -92,6 +96,7 @@ def announce_transfer(
         if before is not None:
             note += f"; announced before and rejected: {before}"
         db.log_event(conn, attempt_id, at=now, actor=actor, what="created", note=note)
+        _match(conn, attempt_id, money_id, now)
         return db.read_attempt(conn, attempt_id)
 
     return in_transaction(conn, work)
@@ -136,6 +141,16 @@ def _claim(conn: Connection, attempt_id: int, money_id: str) -> str | None:
     return rejected
 
 
+def _match(conn: Connection, attempt_id: int, money_id: str, now: datetime) -> None:
+    """Hold a transfer against what a gateway told of its transaction, if one did."""
+    notice = find_notice(conn, money_id)
+    told = None if notice is None else read_answer(notice.found or notice.answer)
+    if notice is None or told is None:
+        return
+    by = notice.gateway
+    hold_against(conn, attempt_id, told, by=by, actor=f"gateway:{by}", now=now)
+
+
 def _customers_word(
     reference: str, amount: Decimal, currency: str, sender: str, money_id: str
 ) -> Answer:
@@ -154,5 +169,5 @@ def _customers_word(
         payer=sender,
         flags=(),
         reason="",
-        raw={"said by": "the customer"},
+        raw=CUSTOMERS_WORD,
     )

@@ -1,17 +1,17 @@
 """Show what waits for a person: our row beside the gateway's authenticated answer."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection
 from billing_core.db.payments import (
-    TRANSFER,
     Attempt,
     AttemptEvent,
     UnknownAttemptError,
 )
-from billing_core.gateways.contract import Answer, TransactionId
+from billing_core.gateways.contract import Answer, Asked, TransactionId
 from billing_core.payments import (
     TO_DECIDE,
     AttemptState,
@@ -20,6 +20,7 @@ from billing_core.payments import (
     compare,
 )
 from billing_core.stored_answers import read_answer
+from billing_core.transfers import Claim, compare_money, is_customers_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Shown:
     """An attempt, and all that a person needs to decide on it."""
 
     attempt: Attempt
-    #: What the gateway said last; of a transfer, what the customer said.
+    #: What the gateway said last; of a transfer that none knows, the customer's word.
     answer: Answer | None
     #: Field by field; empty where no gateway has answered.
     comparisons: tuple[Comparison, ...]
@@ -40,6 +41,11 @@ class Shown:
     def is_matching(self) -> bool:
         """Tell whether the gateway says paid and all agrees."""
         return self.attempt.state == AttemptState.CONFIRMED
+
+    @property
+    def said(self) -> Decimal | None:
+        """Return what was paid, as a gateway says; None = none has said."""
+        return self.answer.amount if self.answer and self.comparisons else None
 
     @property
     def differences(self) -> tuple[str, ...]:
@@ -68,14 +74,26 @@ def show(conn: Connection, attempt: Attempt) -> Shown:
     if attempt.again_of_attempt_id is not None:
         # The gateway knows only the attempt that the money came for.
         asked = db.read_attempt(conn, attempt.again_of_attempt_id).asked()
-    has_answer = answer is not None and attempt.gateway != TRANSFER
     waits = attempt.state in TO_DECIDE
     return Shown(
         attempt=attempt,
         answer=answer,
-        comparisons=compare(asked, answer) if answer and has_answer else (),
+        comparisons=_compare(attempt, asked, answer),
         transactions=tuple(transactions_db.list_transactions(conn, attempt.attempt_id)),
         not_approvable=approval_refused(attempt.reason, answer, attempt.currency)
         if waits
         else f"it is {attempt.state}",
     )
+
+
+def _compare(
+    attempt: Attempt, asked: Asked, answer: Answer | None
+) -> tuple[Comparison, ...]:
+    """Hold what a gateway said against our row; nothing, where none has spoken."""
+    if answer is None or is_customers_word(answer):
+        return ()
+    if attempt.sender:
+        # It came by no checkout: announced by him, or assigned to him.
+        claim = Claim(attempt.amount, attempt.currency, attempt.sender)
+        return compare_money(claim, answer)
+    return compare(asked, answer)
