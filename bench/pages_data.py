@@ -37,6 +37,7 @@ def fill(superuser_url: str, customers: int, now: datetime) -> None:
         conn.execute("INSERT INTO installation VALUES (true, 'BDT', %(zone)s)", values)
         for statement in filter(str.strip, text.split(";\n")):
             conn.execute(statement.encode(), values)
+        conn.execute("SELECT rebuild_day_sums()")
         move_sequences(conn)
         ensure_partitions(conn, now)
         conn.execute("VACUUM ANALYZE")

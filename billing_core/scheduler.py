@@ -22,6 +22,7 @@ from billing_core.services.calendar import (
     suspend_the_overdue,
 )
 from billing_core.services.closing import close_stale_sessions, forget_old_rejects
+from billing_core.services.day_sums import fold_day_sums
 from billing_core.services.partitions import ensure_partitions
 from billing_core.services.payments import open_gateways
 from billing_core.services.payments.reconciling import reconcile
@@ -44,6 +45,7 @@ _JOBS: tuple[tuple[Callable[[Connection, datetime], object], int], ...] = (
     (number_new_bills, 5),
     (queue_reminders, 300),
     (close_stale_sessions, 30),
+    (fold_day_sums, 60),
     (ensure_partitions, 6 * 3600),
     (forget_old_rejects, 24 * 3600),
     (delete_ended_sessions, 3600),

@@ -7,10 +7,9 @@ SELECT (SELECT count(*) FROM acct_session s
        (SELECT count(*) FROM customer c
          WHERE c.status <> 'active' AND c.status = 'suspended'
            AND (%(scope)s::bigint[] IS NULL OR c.operator_id = ANY(%(scope)s))) AS suspended,
-       (SELECT coalesce(sum(w.due), 0) FROM wallet w
-         WHERE w.due > 0
-           AND (%(scope)s::bigint[] IS NULL OR EXISTS (SELECT FROM customer c WHERE c.customer_id = w.customer_id
-                                                        AND c.operator_id = ANY(%(scope)s)))) AS outstanding,
+       (SELECT coalesce(sum(s.amount), 0) FROM day_sum_now s
+         WHERE s.what = 'open'
+           AND (%(scope)s::bigint[] IS NULL OR s.operator_id = ANY(%(scope)s))) AS outstanding,
        (SELECT count(DISTINCT b.customer_id) FROM bill b JOIN customer c ON c.customer_id = b.customer_id
          WHERE b.status IN ('unpaid', 'partial') AND b.suspend_at <= %(soon)s AND c.status = 'active'
            AND (c.suspension_hold_until IS NULL OR c.suspension_hold_until <= %(soon)s)
@@ -18,14 +17,13 @@ SELECT (SELECT count(*) FROM acct_session s
 
 -- collected_by_day --
 -- Payments of a scope's customers, by civil day and method; not those taken back.
-SELECT (p.received_at AT TIME ZONE %(zone)s)::date AS day, p.method, sum(p.amount) AS amount, count(*) AS payments
-  FROM payment p
- WHERE p.received_at >= %(since)s
-   AND (%(scope)s::bigint[] IS NULL OR EXISTS (SELECT FROM customer c WHERE c.customer_id = p.customer_id
-                                                AND c.operator_id = ANY(%(scope)s)))
-   AND NOT EXISTS (SELECT FROM ledger_entry r
-                    WHERE r.customer_id = p.customer_id AND r.reverses_entry_id = p.entry_id)
- GROUP BY 1, 2 ORDER BY 1, 2
+SELECT s.day, s.part AS method, sum(s.amount) AS amount, sum(s.items)::bigint AS payments
+  FROM day_sum_now s
+ WHERE s.what = 'received' AND s.day >= (%(since)s::timestamptz AT TIME ZONE %(zone)s)::date
+   AND (%(scope)s::bigint[] IS NULL OR s.operator_id = ANY(%(scope)s))
+ GROUP BY 1, 2
+HAVING sum(s.items) <> 0
+ ORDER BY 1, 2
 
 -- logins_by_hour --
 -- Sessions of a scope's customers that began, by hour.

@@ -35,6 +35,7 @@ NOT_OF_A_CUSTOMER = {
     "card_guard",
     "card_pin",
     "customer_import",
+    "day_sum",
     "gateway_message",
     "gateway_notice",
     "gateway_token",
