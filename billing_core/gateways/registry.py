@@ -21,11 +21,3 @@ def make_gateways(
     if settings.sslcommerz is not None:
         made.append(SslcommerzGateway(settings.sslcommerz, client))
     return {gateway.name: gateway for gateway in made}
-
-
-def new_client() -> httpx.Client:
-    """Make the HTTP client of gateways: TLS is verified, redirects are not followed.
-
-    30 s to answer, 10 s to connect: no gateway may hold a process for longer.
-    """
-    return httpx.Client(timeout=httpx.Timeout(30.0, connect=10.0))

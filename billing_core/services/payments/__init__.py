@@ -2,7 +2,8 @@
 
 from billing_core.db.gateway_tokens import GatewayTokens
 from billing_core.gateways.contract import Gateway
-from billing_core.gateways.registry import make_gateways, new_client
+from billing_core.gateways.registry import make_gateways
+from billing_core.gateways.transport import new_client
 from billing_core.settings import Settings
 
 
