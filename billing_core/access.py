@@ -126,6 +126,8 @@ class AccessState(NamedTuple):
     session_id: int
     #: Of a suspended customer.
     suspension: Suspension | None = None
+    #: What one of his devices may show instead of the password.
+    hotspot_key_sealed: bytes | None = None
 
 
 class DayCharge(NamedTuple):

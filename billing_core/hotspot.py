@@ -12,7 +12,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from billing_core.errors import BillingError
 
@@ -23,6 +23,8 @@ _NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
 _BYTE = re.compile(r"\\([0-3][0-7]{2})|([^\\])", re.DOTALL)
 _LOGIN_PATH = "/login"
 _CHALLENGE_MAX = 200
+#: By which docs/hotspot/login.html knows a key.
+_KEY_MARK = "khata"
 
 
 class HotspotSettingError(BillingError):
@@ -94,6 +96,23 @@ def log_in_link(
         key + password.encode("utf-8") + question
     ).hexdigest()
     return f"{page}?{urlencode({'username': username, 'password': answer})}"
+
+
+def key_links(
+    page: str, username: str, key: str, chap_id: str, challenge: str
+) -> tuple[str, str]:
+    """Return two addresses that log in with a device's key: (with scripts, without).
+
+    With scripts our page on the router takes the key from behind the #, which goes to
+    no server, and answers the challenge of that moment: RouterOS has forgotten the one
+    that the browser was shown before it paid, if it showed another since. Without, that
+    old one has to do; and where the hotspot gave none it takes the key as it is.
+    """
+    told = f"#{_KEY_MARK}={quote(username, safe='')}&{key}"
+    by_hand = log_in_link(page, username, key, chap_id, challenge)
+    if by_hand is None and not chap_id:
+        by_hand = f"{page}?{urlencode({'username': username, 'password': key})}"
+    return page + told, (by_hand or page) + told
 
 
 def _is_ours(host: str, hosts: HotspotHosts, nas_addresses: Collection[str]) -> bool:

@@ -27,6 +27,7 @@ import radiusd
 
 from billing_core.access import Reject, RejectReason
 from billing_core.decisions import decide_access
+from billing_core.hotspot_keys import open_key
 from billing_core.passwords import open_password
 from billing_core.service_days import day_bounds, service_date
 from billing_core.settings import Settings, load_settings
@@ -34,6 +35,7 @@ from radius_module.access_database import AccessDatabase, Question
 from radius_module.attributes import MalformedRequestError, parse_access_request
 from radius_module.grants import grant_words
 from radius_module.libpq import DatabaseAwayError
+from radius_module.proofs import is_by_key
 from radius_module.replies import (
     REJECT_MESSAGES,
     Pairs,
@@ -123,6 +125,10 @@ def decide(pairs: tuple[tuple[str, str], ...] | None) -> Answer:
         return radiusd.RLM_MODULE_NOTFOUND, (), _reject(RejectReason.UNKNOWN_CUSTOMER)
     settings, request = _Server.settings, question.request
     password = open_password(settings.secret_key, state.password_sealed)
+    if state.hotspot_key_sealed is not None:
+        key = open_key(settings.secret_key, state.hotspot_key_sealed)
+        if is_by_key(key, dict(pairs or ()), now):
+            password = key.secret
     control: Pairs = (("Khata-Customer-Id", ":=", str(state.customer_id)),)
     if password:
         control += (encode_text("Cleartext-Password", password),)

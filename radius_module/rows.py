@@ -36,6 +36,7 @@ def state_of(row: Row, package: Package, nas: Nas | None) -> AccessState:
         customer_id,
         status,
         password_sealed,
+        hotspot_key_sealed,
         framed_ip,
         mac_binding,
         sessions_allowed,
@@ -69,7 +70,7 @@ def state_of(row: Row, package: Package, nas: Nas | None) -> AccessState:
     return AccessState(
         int(customer_id),
         status.decode(),
-        bytes.fromhex(password_sealed[2:].decode()),
+        _octets(password_sealed),
         None if framed_ip is None else framed_ip.decode(),
         None if mac_binding is None else mac_binding.decode(),
         None if sessions_allowed is None else int(sessions_allowed),
@@ -80,6 +81,9 @@ def state_of(row: Row, package: Package, nas: Nas | None) -> AccessState:
         day_is_charged == b"t",
         (),
         int(session_id),
+        hotspot_key_sealed=(
+            None if hotspot_key_sealed is None else _octets(hotspot_key_sealed)
+        ),
     )
 
 
@@ -160,6 +164,11 @@ def _tariff(
         vat_percent=vat_percent,
         vat_inclusive=vat_inclusive,
     )
+
+
+def _octets(hexed: bytes) -> bytes:
+    """Read a bytea as libpq gives it: a backslash, x and hex."""
+    return bytes.fromhex(hexed[2:].decode())
 
 
 def _minor(amount: bytes) -> int:

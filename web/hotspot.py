@@ -1,16 +1,18 @@
-"""What a hotspot's login page posts: a card's PIN with the customer's own login.
+"""What a hotspot's login page sends: where somebody waits, and a card's PIN.
 
-No cookie is read and none is given: what a request may do is what the username and
-password in it may do, so a form of another site (the NAS' page is one) is as good as
-ours, and no session can be ridden. See docs/decisions/.
+A card comes with the customer's own login. No cookie is read and none is given: what a
+request may do is what the username and password in it may do, so a form of another site
+(the NAS' page is one) is as good as ours, and no session can be ridden. See
+docs/decisions/.
 """
 
 from typing import ClassVar
 
-from flask import render_template, request
+from flask import redirect, render_template, request, url_for
 from flask_babel import lazy_gettext as _l
 
 from billing_core.cards import Outcome
+from billing_core.db.customers import read_customer
 from billing_core.db.web_portal import list_nas_addresses
 from billing_core.errors import BillingError
 from billing_core.hotspot import log_in_link, login_address
@@ -27,6 +29,7 @@ from web.forms import (
     PasswordField,
     StringField,
 )
+from web.hotspot_place import remember
 from web.portal_recharge import said_of
 from web.portal_words import tell
 from web.secure import csrf
@@ -41,6 +44,9 @@ ROUTER_FIELDS = {
     "chap-id": "chap_id",
     "chap-challenge": "chap_challenge",
 }
+#: Fields of the form that leads to the portal, and what its button may ask for.
+PLACE_FIELDS = ("link-login-only", "mac", "chap-id", "chap-challenge")
+LEADS_TO = {"packages": "portal_packages.index", "account": "portal.index"}
 
 
 class CardForm(OperatorForm):
@@ -51,12 +57,22 @@ class CardForm(OperatorForm):
 
         csrf: ClassVar[bool] = False
 
-    username = StringField(_l("Username"), [DataRequired(), Length(max=128)])
+    username = StringField(
+        _l("Username or mobile number"), [DataRequired(), Length(max=128)]
+    )
     password = PasswordField(_l("Password"), [DataRequired(), Length(max=128)])
     pin = StringField(_l("Card PIN"), [DataRequired(), Length(max=100)])
     link_login_only = HiddenField(validators=[Length(max=300)])
     chap_id = HiddenField(validators=[Length(max=50)])
     chap_challenge = HiddenField(validators=[Length(max=200)])
+
+
+@pages.get("/here")
+def here() -> Page:
+    """Remember the hotspot that somebody waits at, and lead to the portal."""
+    remember({name: request.args.get(name, "") for name in PLACE_FIELDS})
+    wanted = LEADS_TO.get(request.args.get("to", ""), "portal.index")
+    return redirect(url_for(wanted), 303)
 
 
 @pages.get("/card")
@@ -89,19 +105,20 @@ def use_card() -> Page:
     except BillingError as error:
         tell(sent, error)
         return _page(sent, 429 if isinstance(error, TooManyTriesError) else 422)
-    tries = Tries(customer_id, f"customer:{sent.username.data}", request.remote_addr)
+    username = read_customer(at.conn, customer_id).username
+    tries = Tries(customer_id, f"customer:{username}", request.remote_addr)
     done = redeem(at.conn, at.settings.card_keys, sent.pin.data, tries, now=at.now)
     said = said_of(done)
     if not done.is_credited and done.outcome != Outcome.REPEATED:
         sent.pin.errors = [said]
         return _page(sent, 429 if done.outcome == Outcome.LOCKED else 422)
-    login, link = _way_back(at, sent)
+    login, link = _way_back(at, sent, username)
     return render_template(
         "portal/hotspot_done.html", said=said, login=login, link=link
     )
 
 
-def _way_back(at: Desk, sent: CardForm) -> tuple[str | None, str | None]:
+def _way_back(at: Desk, sent: CardForm, username: str) -> tuple[str | None, str | None]:
     """Return the hotspot's login page, and the address that logs in there."""
     hosts = at.settings.hotspot_hosts
     nas = list_nas_addresses(at.conn)
@@ -110,7 +127,7 @@ def _way_back(at: Desk, sent: CardForm) -> tuple[str | None, str | None]:
         return None, None
     return page, log_in_link(
         page,
-        sent.username.data,
+        username,
         sent.password.data,
         sent.chap_id.data or "",
         sent.chap_challenge.data or "",

@@ -34,6 +34,8 @@ from billing_core.services.payments.starting import Site
 from web.access import Page, public_pages
 from web.desk import connection, now, settings
 from web.following import follow, in_page, taking_notice, wait_a_moment
+from web.hotspot_place import place
+from web.portal_connect import visitor_waits
 from web.secure import csrf, let_forms_lead_to_gateways
 
 pages = public_pages("pay", "/pay")
@@ -46,6 +48,8 @@ NAMES = {
 }
 #: How soon the page of a payment that is not settled looks again.
 _REFRESH_SECONDS = {"created": 5, "pending": 5, "confirmed": 30, "review": 30}
+#: Of one who waits at a hotspot's login page.
+_REFRESH_SECONDS_WAITING = 5
 _opening = threading.Lock()
 
 
@@ -152,13 +156,20 @@ def result(reference: str) -> Page:
     if attempt_id is None:
         abort(404)
     attempt = payments_db.read_attempt(connection(), attempt_id)
+    waits_at = place()
+    refresh_seconds = _REFRESH_SECONDS.get(attempt.state)
+    if refresh_seconds is not None and waits_at is not None:
+        # He stands there until it is approved.
+        refresh_seconds = _REFRESH_SECONDS_WAITING
     return render_template(
         "pay/result.html",
         state=attempt.state,
         amount=credited_amount(connection(), attempt_id) or attempt.amount,
         reference=reference,
         says_cancelled=attempt.customer_cancelled_at is not None,
-        refresh_seconds=_REFRESH_SECONDS.get(attempt.state),
+        refresh_seconds=refresh_seconds,
+        connects=attempt.state == "paid" and visitor_waits(attempt.customer_id),
+        hotspot=None if waits_at is None else waits_at.login,
     )
 
 

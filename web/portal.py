@@ -23,6 +23,7 @@ from web.access import current_customer, portal_pages
 from web.desk import Desk, desk
 from web.filters import money
 from web.forms import day_starts
+from web.portal_connect import is_valid, waits_to_connect
 from web.portal_words import standing
 
 pages = portal_pages("portal", "/portal")
@@ -53,13 +54,14 @@ def index() -> str:
         customer=customer,
         standing=standing(customer),
         subscription=subscription,
-        is_valid=_is_valid(subscription, at.now),
+        is_valid=is_valid(subscription, at.now),
         lasts_until=_lasts_until(at, customer),
         next_bill=_next_bill(customer, at.now),
         usage=(up, down),
         sessions=list_sessions(
             at.conn, customer_id=customer.customer_id, running=True, limit=20
         ),
+        can_connect=waits_to_connect(customer),
         unsettled=unsettled(at, customer.customer_id),
         step=next_step(at, customer, subscription),
     )
@@ -103,7 +105,7 @@ def _pay(label: str, amount: Decimal | None, is_urgent: bool) -> Step:
 
 def _buying(subscription: Subscription | None, now: datetime) -> Step | None:
     packages = url_for("portal_packages.index")
-    if subscription is None or not _is_valid(subscription, now):
+    if subscription is None or not is_valid(subscription, now):
         return Step(_("Buy a package"), packages, True)
     ends = subscription.valid_until
     if ends is None or ends > now + _SOON:
@@ -111,20 +113,6 @@ def _buying(subscription: Subscription | None, now: datetime) -> Step | None:
     package_id = subscription.package_id
     renew = url_for("portal_packages.show", package_id=package_id)
     return Step(_("Renew %(package)s", package=subscription.package), renew, False)
-
-
-def _is_valid(subscription: Subscription | None, now: datetime) -> bool:
-    if subscription is None:
-        return False
-    ends = subscription.valid_until
-    used_up = any(
-        allowed is not None and used >= allowed
-        for used, allowed in (
-            (subscription.seconds_used, subscription.seconds_allowed),
-            (subscription.octets_used, subscription.octets_allowed),
-        )
-    )
-    return not used_up and (ends is None or ends > now)
 
 
 def _lasts_until(at: Desk, customer: Customer) -> date | None:

@@ -16,9 +16,10 @@ from billing_core.errors import BillingError
 from billing_core.messages import Locality
 from billing_core.services import web_logins
 from billing_core.services.portal_logins import send_code
+from billing_core.services.portal_names import AmbiguousNumberError
 from billing_core.services.throttle import TooManyTriesError
 from billing_core.taka import to_latin_digits
-from web import access, portal_words
+from web import access, hotspot_place, portal_words
 from web.access import Page
 from web.desk import Desk, desk, settings
 from web.forms import (
@@ -43,7 +44,9 @@ class LoginForm(OperatorForm):
     """Who he is, by his password."""
 
     username = StringField(
-        _l("Username"), _NAME, description=_l("The one of your Internet connection.")
+        _l("Username or mobile number"),
+        _NAME,
+        description=_l("As your provider knows you."),
     )
     password = PasswordField(_l("Password"), [DataRequired(), Length(max=128)])
     next = HiddenField()
@@ -52,7 +55,7 @@ class LoginForm(OperatorForm):
 class NameForm(OperatorForm):
     """Whom to send a code to."""
 
-    username = StringField(_l("Username"), _NAME)
+    username = StringField(_l("Username or mobile number"), _NAME)
     next = HiddenField()
 
 
@@ -124,10 +127,10 @@ def ask_code() -> Page:
             address=request.remote_addr or "",
             now=at.now,
         )
-    except TooManyTriesError as error:
+    except (TooManyTriesError, AmbiguousNumberError) as error:
         shown = LoginForm()
         tell(shown, error)
-        return _login(shown, 429)
+        return _login(shown, _status_of(error))
     session[_CODE_FOR] = sent.username.data
     return redirect(url_for("portal_login.code", next=sent.next.data or None), 303)
 
@@ -211,11 +214,15 @@ def manifest() -> Response:
 def _entered(at: Desk, opened: web_logins.Opened, target: str | None) -> Page:
     """Begin anew under the new cookie: nothing of what was there before stays."""
     before, kept = access.session_token(), session.get("language")
+    # But where he waits: he logs in so as to pay for being let in there.
+    waits_at = session.get(hotspot_place.KEPT)
     if before is not None:
         web_logins.log_out(at.conn, before)
     session.clear()
     if kept:
         keep_language(kept)
+    if waits_at is not None:
+        session[hotspot_place.KEPT] = waits_at
     response = redirect(access.safe_next(target) or url_for("portal.index"), 303)
     access.set_session_cookie(response, opened.token)
     return response

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request
 from flask_babel import gettext as _
 
 from billing_core.billing_terms import DAILY
@@ -19,6 +19,7 @@ from web.desk import desk
 from web.following import in_page
 from web.forms import HiddenField, KeyedForm
 from web.pay import gateways, offered, site
+from web.portal_connect import after_buying
 from web.portal_words import tell
 from web.secure import let_forms_lead_to_gateways
 
@@ -146,7 +147,7 @@ def _buy_from_wallet(customer: Customer, package: Package, key: str) -> Page:
             zone=at.settings.zone,
         )
     flash(_("%(package)s is yours now.", package=package.name))
-    return redirect(url_for("portal.index"), 303)
+    return redirect(after_buying(current_customer()), 303)
 
 
 def _pay_for(customer: Customer, package: Package, way: str) -> Page:

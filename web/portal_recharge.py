@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from billing_core.cards import CardKeys, Outcome
 from billing_core.services.cards.redeeming import Redemption, Tries, redeem
-from web.access import Page, current_customer_id, portal_pages
+from web.access import Page, current_customer, current_customer_id, portal_pages
 from web.desk import Desk, desk
 from web.filters import moment, money
 from web.forms import DataRequired, Length, OperatorForm, StringField
+from web.portal_connect import after_buying
 
 pages = portal_pages("portal_recharge", "/portal/recharge")
 
@@ -40,7 +41,7 @@ def form() -> Page:
             done = try_card(at, keys, current_customer_id(), sent.pin.data)
             if done.is_credited:
                 flash(said_of(done))
-                return redirect(url_for("portal.index"), 303)
+                return redirect(after_buying(current_customer()), 303)
             sent.pin.errors = [said_of(done)]
             status = 429 if done.outcome == Outcome.LOCKED else 422
     return render_template("portal/recharge.html", form=sent), status

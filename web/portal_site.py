@@ -5,6 +5,7 @@ from flask import Blueprint
 from web.hotspot import pages as hotspot
 from web.portal import pages as home
 from web.portal_account import pages as account
+from web.portal_connect import pages as connect
 from web.portal_login import pages as login
 from web.portal_packages import pages as packages
 from web.portal_pay import pages as pay
@@ -17,6 +18,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     suspended,
     hotspot,
     home,
+    connect,
     pay,
     packages,
     recharge,

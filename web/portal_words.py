@@ -23,6 +23,7 @@ from billing_core.services.payments.transfers import (
     TransferError,
 )
 from billing_core.services.portal_logins import WeakPasswordError, WrongPasswordError
+from billing_core.services.portal_names import AmbiguousNumberError
 from billing_core.services.purchases import NotEnoughMoneyError, NotUsedYetError
 from billing_core.services.throttle import TooManyTriesError
 from billing_core.services.web_logins import WrongCodeError, WrongLoginError
@@ -35,6 +36,10 @@ from web.language import language
 #: What each refusal means to a customer; the first class that fits counts.
 _ERRORS: tuple[tuple[type[BillingError], Callable[[], str]], ...] = (
     (WrongLoginError, lambda: _("Username or password is wrong.")),
+    (
+        AmbiguousNumberError,
+        lambda: _("Several connections have this number: type the username instead."),
+    ),
     (WrongCodeError, lambda: _("This code is wrong or too old: ask for a new one.")),
     (WrongPasswordError, lambda: _("That is not your password.")),
     (

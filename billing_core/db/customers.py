@@ -290,12 +290,25 @@ def set_password(conn: Connection, customer_id: int, password_sealed: bytes) -> 
     )
 
 
-def read_sealed_password(conn: Connection, username: str) -> tuple[int, bytes] | None:
-    """Return (customer_id, sealed password) of a username; None = nobody has it."""
+def read_password_of(conn: Connection, customer_id: int) -> bytes | None:
+    """Return a customer's sealed password; None = there is no such customer."""
+    values = {"customer_id": customer_id}
+    row = conn.execute(_QUERIES["read_password_of"], values).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def read_hotspot_key(conn: Connection, customer_id: int) -> bytes | None:
+    """Lock a customer, and return the sealed key of his device at hotspots, if any."""
     row = conn.execute(
-        _QUERIES["read_sealed_password"], {"username": username}
+        _QUERIES["read_hotspot_key"], {"customer_id": customer_id}
     ).fetchone()
-    return None if row is None else (int(row[0]), bytes(row[1]))
+    return None if row is None or row[0] is None else bytes(row[0])
+
+
+def set_hotspot_key(conn: Connection, customer_id: int, sealed: bytes) -> None:
+    """Give a customer's device a key at hotspots; there is one at a time."""
+    values = {"customer_id": customer_id, "sealed": sealed}
+    conn.execute(_QUERIES["set_hotspot_key"], values)
 
 
 def set_contact(conn: Connection, customer_id: int, contact: Contact) -> None:

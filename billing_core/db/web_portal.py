@@ -88,3 +88,10 @@ def list_nas_addresses(conn: Connection) -> frozenset[str]:
     """Return the addresses of NAS of ours."""
     rows = conn.execute(_QUERIES["list_nas_addresses"]).fetchall()
     return frozenset(row[0] for row in rows)
+
+
+def find_by_mobile(conn: Connection, mobile: str, *, limit: int) -> list[int]:
+    """Return the customers with a mobile, however it is written."""
+    values = {"mobile": mobile, "limit": limit}
+    found = conn.execute(_QUERIES["find_by_mobile"], values).fetchall()
+    return [row[0] for row in found]

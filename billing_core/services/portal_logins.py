@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from billing_core.db import customers as customers_db
 from billing_core.db import messages as messages_db
 from billing_core.db.connect import Connection
-from billing_core.db.customers import Customer, UnknownCustomerError
+from billing_core.db.customers import Customer
 from billing_core.db.messages import NewMessage
 from billing_core.errors import BillingError
 from billing_core.messages import Locality, write_message
 from billing_core.passwords import open_password
 from billing_core.reminders import Event
 from billing_core.services.customers import set_password
+from billing_core.services.portal_names import AmbiguousNumberError, find_named
 from billing_core.services.throttle import Limit, admit_try, place_of
 from billing_core.services.web_logins import CODE_LASTS, new_code
 
@@ -41,7 +42,7 @@ class WeakPasswordError(BillingError):
 
 def send_code(
     conn: Connection,
-    username: str,
+    name: str,
     *,
     channels: Collection[str],
     locality: Locality,
@@ -52,24 +53,23 @@ def send_code(
     """Queue a one-time code to a customer, by SMS if that can be, else by mail.
 
     Whoever asks gets the same answer and the same limits, whether there is such a
-    customer or not, and whether he can be reached or not.
+    customer or not, and whether he can be reached or not. Only that several have a
+    mobile is told: a code would be for one of them.
     """
-    try:
-        customer = customers_db.read_customer(
-            conn, customers_db.find_customer_id(conn, username)
-        )
-    except UnknownCustomerError:
-        customer = None
+    named = find_named(conn, name)
+    customer = customers_db.read_customer(conn, named[0]) if len(named) == 1 else None
     way = None if customer is None else _way_to(customer, channels)
     if customer is None or way is None:
-        name = hashlib.sha256(username.encode()).hexdigest()[:32]
+        hashed = hashlib.sha256(name.encode()).hexdigest()[:32]
         limits = [
-            Limit(f"code for name {name}", _CODES_OF_NAME, _WINDOW),
+            Limit(f"code for name {hashed}", _CODES_OF_NAME, _WINDOW),
             Limit(
                 f"codes asked from {place_of(address)}", _CODES_FROM_ADDRESS, _WINDOW
             ),
         ]
         admit_try(conn, limits, now)
+        if len(named) > 1:
+            raise AmbiguousNumberError
         return
     code = new_code(
         conn, customer.customer_id, secret_key=secret_key, address=address, now=now
@@ -119,8 +119,8 @@ def change_own_password(
     """
     subject = f"own password of {customer.customer_id}"
     admit_try(conn, [Limit(subject, _PASSWORD_TRIES, _WINDOW)], now)
-    found = customers_db.read_sealed_password(conn, customer.username)
-    clear = "" if found is None else open_password(secret_key, found[1])
+    sealed = customers_db.read_password_of(conn, customer.customer_id)
+    clear = "" if sealed is None else open_password(secret_key, sealed)
     if not clear or not hmac.compare_digest(clear.encode(), old.encode()):
         raise WrongPasswordError
     if len(new) < PASSWORD_LENGTH_MIN or new.lower() == customer.username.lower():

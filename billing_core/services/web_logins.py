@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,11 +13,15 @@ from billing_core.db import customers as customers_db
 from billing_core.db import operators as operators_db
 from billing_core.db import web_sessions as db
 from billing_core.db.connect import Connection
-from billing_core.db.customers import read_sealed_password
 from billing_core.errors import BillingError
 from billing_core.operator_passwords import is_password, nobodys_hash
 from billing_core.passwords import open_password
 from billing_core.services.operators import open_totp
+from billing_core.services.portal_names import (
+    NAMED_MAX,
+    AmbiguousNumberError,
+    find_named,
+)
 from billing_core.services.throttle import (
     Limit,
     admit_try,
@@ -148,7 +153,7 @@ def is_totp_code(secret: str, code: str, now: datetime) -> bool:
 
 def log_in_customer(
     conn: Connection,
-    username: str,
+    name: str,
     password: str,
     *,
     secret_key: bytes,
@@ -157,34 +162,49 @@ def log_in_customer(
 ) -> Opened:
     """Let a customer into the portal by the password of his connection."""
     customer_id = check_customer_password(
-        conn, username, password, secret_key=secret_key, address=address, now=now
+        conn, name, password, secret_key=secret_key, address=address, now=now
     )
     return _let_customer_in(conn, customer_id, address, now)
 
 
 def check_customer_password(
     conn: Connection,
-    username: str,
+    name: str,
     password: str,
     *,
     secret_key: bytes,
     address: str,
     now: datetime,
 ) -> int:
-    """Return the customer whose username and password these are, or count a try."""
-    limits = _limits("customer", username, address)
+    """Return the customer whose username or mobile, and password these are.
+
+    A try counts for whom it is about, by whichever name. Of several customers with one
+    mobile the password tells which; that several have both is told only to who knows
+    the password.
+    """
+    named = find_named(conn, name)
+    limits = _customer_limits("customer", name, named, address)
     admit_try(conn, limits, now)
-    found = read_sealed_password(conn, username)
-    clear = "" if found is None else open_password(secret_key, found[1])
-    # Who has no password (a device that logs in by its address) gets in by a code only.
-    if (
-        found is None
-        or not clear
-        or not hmac.compare_digest(clear.encode(), password.encode())
-    ):
+    theirs = [
+        customer_id
+        for customer_id in named[:NAMED_MAX]
+        if _has_password(conn, customer_id, password, secret_key)
+    ]
+    if not theirs:
         raise WrongLoginError
-    forget_tries(conn, limits[:1])
-    return found[0]
+    if len(theirs) > 1:
+        raise AmbiguousNumberError
+    forget_tries(conn, _limits_of("customer", [str(theirs[0])], address)[:1])
+    return theirs[0]
+
+
+def _has_password(
+    conn: Connection, customer_id: int, password: str, secret_key: bytes
+) -> bool:
+    sealed = customers_db.read_password_of(conn, customer_id)
+    clear = "" if sealed is None else open_password(secret_key, sealed)
+    # Who has no password (a device that logs in by its address) gets in by a code only.
+    return clear != "" and hmac.compare_digest(clear.encode(), password.encode())
 
 
 def new_code(
@@ -220,7 +240,7 @@ def new_code(
 
 def log_in_with_code(
     conn: Connection,
-    username: str,
+    name: str,
     code: str,
     *,
     secret_key: bytes,
@@ -228,12 +248,12 @@ def log_in_with_code(
     now: datetime,
 ) -> Opened:
     """Let a customer into the portal by the code that was sent to him."""
-    limits = _limits("customer code", username, address)
+    named = find_named(conn, name)
+    limits = _customer_limits("customer code", name, named, address)
     admit_try(conn, limits, now)
-    try:
-        customer_id = customers_db.find_customer_id(conn, username)
-    except customers_db.UnknownCustomerError:
-        raise WrongCodeError from None
+    if len(named) != 1:
+        raise WrongCodeError
+    (customer_id,) = named
     code_hash = _code_hash(secret_key, customer_id, code.strip())
     if not db.use_code(conn, customer_id, code_hash, tries_max=CODE_TRIES_MAX, now=now):
         raise WrongCodeError
@@ -316,12 +336,28 @@ def _limits(kind: str, username: str, address: str) -> list[Limit]:
 
     The name alone must not be shut after five: anybody could shut anybody out.
     """
-    name, place = hashlib.sha256(username.encode()).hexdigest()[:32], place_of(address)
+    return _limits_of(kind, [_hashed(username)], address)
+
+
+def _customer_limits(
+    kind: str, typed: str, named: Sequence[int], address: str
+) -> list[Limit]:
+    """Count tries by customer, so that username and mobile are one name."""
+    names = [str(customer_id) for customer_id in named] or [_hashed(typed)]
+    return _limits_of(kind, names, address)
+
+
+def _limits_of(kind: str, names: Sequence[str], address: str) -> list[Limit]:
+    place = place_of(address)
     return [
-        Limit(f"{kind} {name} from {place}", 5, _WINDOW),
+        *(Limit(f"{kind} {name} from {place}", 5, _WINDOW) for name in names),
         Limit(f"{kind} from {place}", 50, _WINDOW),
-        Limit(f"{kind} {name}", 100, _WINDOW),
+        *(Limit(f"{kind} {name}", 100, _WINDOW) for name in names),
     ]
+
+
+def _hashed(typed: str) -> str:
+    return hashlib.sha256(typed.encode()).hexdigest()[:32]
 
 
 def _totp_step(secret: str, code: str, now: datetime) -> int | None:

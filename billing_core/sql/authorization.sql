@@ -2,7 +2,8 @@
 -- What a login decision needs of the customer, in one row; no row = nobody has that
 -- username. %(username)s, %(service_date)s. Each join is one look-up by key. Packages
 -- and NAS are read apart and kept for a second: with them here, this cost a third more.
-SELECT c.package_id, c.customer_id, c.status, c.password_sealed, c.framed_ip, c.mac_binding, c.sessions_allowed,
+SELECT c.package_id, c.customer_id, c.status, c.password_sealed, c.hotspot_key_sealed, c.framed_ip, c.mac_binding,
+       c.sessions_allowed,
        w.posted - w.reserved + w.credit_limit AS available,
        s.subscription_id, s.state AS subscription_state, s.valid_until,
        s.seconds_allowed - s.seconds_used AS seconds_left,

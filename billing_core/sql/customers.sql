@@ -91,12 +91,21 @@ UPDATE customer SET status = %(status)s, suspend_reason = %(reason)s
 UPDATE customer SET mac_binding = %(mac)s WHERE customer_id = %(customer_id)s
 
 -- set_password --
--- Replace a customer's sealed password.
-UPDATE customer SET password_sealed = %(password_sealed)s WHERE customer_id = %(customer_id)s
+-- Replace a customer's sealed password; what stood for the old one ends with it.
+UPDATE customer SET password_sealed = %(password_sealed)s, hotspot_key_sealed = NULL
+ WHERE customer_id = %(customer_id)s
 
--- read_sealed_password --
--- The password of a username's customer, for the portal.
-SELECT c.customer_id, c.password_sealed FROM login l JOIN customer c USING (customer_id) WHERE l.username = %(username)s
+-- read_password_of --
+-- A customer's password, for the portal.
+SELECT password_sealed FROM customer WHERE customer_id = %(customer_id)s
+
+-- read_hotspot_key --
+-- The key of one of his devices, under his row's lock: two pages make one key.
+SELECT hotspot_key_sealed FROM customer WHERE customer_id = %(customer_id)s FOR NO KEY UPDATE
+
+-- set_hotspot_key --
+-- Give a customer's device a key.
+UPDATE customer SET hotspot_key_sealed = %(sealed)s WHERE customer_id = %(customer_id)s
 
 -- set_contact --
 -- Who a customer is and how he is reached.

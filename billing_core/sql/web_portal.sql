@@ -34,3 +34,9 @@ SELECT coalesce(sum(s.input_octets), 0)::bigint, coalesce(sum(s.output_octets), 
 -- list_nas_addresses --
 -- Addresses of NAS of ours.
 SELECT host(address) FROM nas UNION SELECT host(coa_address) FROM nas WHERE coa_address IS NOT NULL
+
+-- find_by_mobile --
+-- Customers with this mobile, however it is written.
+SELECT c.customer_id FROM customer c
+ WHERE c.mobile <> '' AND mobile_digits(c.mobile) = mobile_digits(%(mobile)s)
+ ORDER BY c.customer_id LIMIT %(limit)s

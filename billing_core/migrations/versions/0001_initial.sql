@@ -152,6 +152,9 @@ CREATE TABLE customer (
     -- Sealed with a key outside the database: CHAP and MS-CHAPv2 need the clear
     -- password back (RFC 1994 §4, RFC 2759 §8), so a one-way hash will not do.
     password_sealed bytea NOT NULL,
+    -- What stands for the password when the portal logs one device in at a hotspot: until
+    -- when, which device and the secret, sealed together (billing_core/hotspot_keys.py).
+    hotspot_key_sealed bytea,
     status text NOT NULL DEFAULT 'active',
     suspend_reason text,
     package_id bigint NOT NULL,

@@ -107,6 +107,12 @@ CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE FUNCTION customer_words(username text, name text, mobile text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN lower(username || ' ' || name || ' ' || mobile);
 CREATE INDEX customer_by_words ON customer USING gin (customer_words(username, name, mobile) gin_trgm_ops);
+-- Who logs in to the portal by his mobile: its last ten digits, since 01712345678 is
+-- +8801712345678. Nobody has the number that is too short to be one.
+CREATE FUNCTION mobile_digits(mobile text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN length(regexp_replace(mobile, '[^0-9]', '', 'g')) >= 10
+                THEN right(regexp_replace(mobile, '[^0-9]', '', 'g'), 10) END;
+CREATE INDEX customer_by_mobile ON customer (mobile_digits(mobile)) WHERE mobile <> '';
 CREATE INDEX customer_by_operator ON customer (operator_id, customer_id);
 CREATE INDEX customer_by_package ON customer (package_id, customer_id);
 CREATE INDEX customer_by_zone ON customer (zone, customer_id);

@@ -1,6 +1,7 @@
 """A site whose customers can pay: a simulated bKash, transfers, cards, SMS."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
@@ -8,7 +9,7 @@ import pytest
 
 from billing_core.channels import SmsGateway
 from billing_core.db.connect import Connection
-from billing_core.gateway_settings import PaymentSettings
+from billing_core.gateway_settings import PaymentSettings, Verification
 from billing_core.hotspot import HotspotHosts
 from simulators.gateways.common import wall_clock
 from tests.cards import CARD_KEYS
@@ -43,14 +44,30 @@ class Portal:
 
 @pytest.fixture
 def portal(database_url: str, conn: Connection) -> Iterator[Portal]:
-    """A portal of this test's own."""
+    """A portal of this test's own, where what bKash confirms is credited at once."""
+    with a_portal(database_url, conn, "automatic") as made:
+        yield made
+
+
+@pytest.fixture
+def verifying_portal(database_url: str, conn: Connection) -> Iterator[Portal]:
+    """A portal of this test's own, where an operator verifies each payment."""
+    with a_portal(database_url, conn, "operator") as made:
+        yield made
+
+
+@contextmanager
+def a_portal(
+    database_url: str, conn: Connection, verification: Verification
+) -> Iterator[Portal]:
+    """Open a portal with a simulated bKash."""
     shop = Shop()
     shop.bkash.clock = wall_clock
     settings = replace(
         settings_for(database_url),
         payments=PaymentSettings(
             public_url="https://isp.example",
-            verification={"bkash": "automatic"},
+            verification={"bkash": verification},
             transfer_numbers=NUMBERS,
         ),
         card_keys=CARD_KEYS,

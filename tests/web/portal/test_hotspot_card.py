@@ -188,3 +188,16 @@ def test_hosts_are_read_and_a_wrong_one_names_its_setting() -> None:
     for wrong in ("http://x/login", "10.5.50.1/16", "1.2.3", "a b"):
         with pytest.raises(HotspotSettingError, match="KHATA_HOTSPOT_HOSTS"):
             read_hotspot_hosts(find(wrong))
+
+
+def test_a_card_of_who_types_his_mobile_leads_back_by_his_username(
+    portal: Portal, tmp_path: Path
+) -> None:
+    package = a_hotspot_package(portal.conn, price=100)
+    a_customer(
+        portal.conn, package, username="rahim", kind="hotspot", mobile="01712345678"
+    )
+    (pin,) = pins_of(portal.conn, tmp_path)
+    sent = form(pin, username="01712345678")
+    page = portal.visitor().post_without_token(URL, sent)
+    assert f"{LOGIN}?username=rahim&amp;password=" in page.text

@@ -242,3 +242,98 @@ def test_a_phone_can_keep_the_portal_among_its_apps(portal: Portal) -> None:
             assert found.mimetype == "image/png"
             width = int.from_bytes(found.data[16:20], "big")
         assert icon["sizes"] == f"{width}x{width}"
+
+
+@pytest.mark.parametrize(
+    "typed", ["01712345678", "+880 1712-345678", "8801712345678", "০১৭১২৩৪৫৬৭৮"]
+)
+def test_a_mobile_number_is_as_good_as_the_username(portal: Portal, typed: str) -> None:
+    a_rahim(portal)
+    visitor = portal.visitor()
+    answer = visitor.post("/portal/login", RAHIM | {"username": typed})
+    assert answer.location == "/portal"
+    assert "rahim" in visitor.get("/portal").text
+
+
+@pytest.mark.parametrize("typed", ["1712345", "5678", "no number", "0171234567x"])
+def test_a_part_of_a_number_is_nobody(portal: Portal, typed: str) -> None:
+    a_rahim(portal)
+    answer = portal.visitor().post("/portal/login", RAHIM | {"username": typed})
+    assert answer.status_code == 422
+
+
+def test_a_number_that_is_a_username_is_that_customers(portal: Portal) -> None:
+    a_rahim(portal)
+    number = a_customer(portal.conn, a_package(portal.conn), username="01712345678")
+    visitor = portal.visitor()
+    visitor.post("/portal/login", RAHIM | {"username": "01712345678"})
+    assert rows(portal.conn, "SELECT customer_id FROM web_session") == [(number,)]
+
+
+def test_of_two_with_one_number_the_password_tells_which(portal: Portal) -> None:
+    a_rahim(portal)
+    shop = a_rahim(portal, username="rahims-shop", password="of the shop")
+    visitor = portal.visitor()
+    by_number = {"username": "01712345678", "password": "of the shop"}
+    assert visitor.post("/portal/login", by_number).location == "/portal"
+    assert rows(portal.conn, "SELECT customer_id FROM web_session") == [(shop,)]
+
+
+def test_two_with_one_number_and_password_are_told_so_and_no_name(
+    portal: Portal,
+) -> None:
+    a_rahim(portal)
+    a_rahim(portal, username="rahims-shop")
+    visitor = portal.visitor()
+    by_number = {"username": "01712345678", "password": "secret"}
+    page = visitor.post("/portal/login", by_number)
+    assert page.status_code == 422
+    assert "Several connections have this number" in page.text
+    assert "rahim" not in page.text
+    wrong = visitor.post("/portal/login", by_number | {"password": "guess"})
+    assert "Username or password is wrong." in wrong.text
+    assert "Several" not in wrong.text, "to who does not know it"
+
+
+def test_a_code_goes_to_the_number_that_was_typed(portal: Portal) -> None:
+    a_rahim(portal)
+    visitor = portal.visitor()
+    visitor.post("/portal/code", {"username": "+8801712345678"})
+    assert rows(portal.conn, "SELECT channel, recipient FROM message") == [
+        ("sms", "01712345678")
+    ]
+    answer = visitor.post("/portal/code/enter", {"code": code_sent(portal)})
+    assert answer.location == "/portal"
+
+
+def test_no_code_is_sent_to_a_number_of_several(portal: Portal) -> None:
+    a_rahim(portal)
+    a_rahim(portal, username="rahims-shop")
+    visitor = portal.visitor()
+    for _ in range(3):
+        page = visitor.post("/portal/code", {"username": "01712345678"})
+        assert page.status_code == 422
+        assert "Several connections have this number" in page.text
+        assert "rahim" not in page.text
+    assert visitor.post("/portal/code", {"username": "01712345678"}).status_code == 429
+    assert rows(portal.conn, "SELECT count(*) FROM message") == [(0,)]
+
+
+def test_tries_by_name_and_by_number_count_together(portal: Portal) -> None:
+    a_rahim(portal)
+    visitor = portal.visitor()
+    for typed in ("rahim", "01712345678", "rahim", "+8801712345678", "rahim"):
+        wrong = {"username": typed, "password": "guess"}
+        assert visitor.post("/portal/login", wrong).status_code == 422
+    for typed in ("rahim", "01712345678"):
+        right = visitor.post("/portal/login", RAHIM | {"username": typed})
+        assert right.status_code == 429
+
+
+def test_codes_asked_by_name_and_by_number_count_together(portal: Portal) -> None:
+    a_rahim(portal)
+    visitor = portal.visitor()
+    for typed in ("rahim", "01712345678", "rahim"):
+        assert visitor.post("/portal/code", {"username": typed}).status_code == 303
+    for typed in ("rahim", "01712345678"):
+        assert visitor.post("/portal/code", {"username": typed}).status_code == 429
