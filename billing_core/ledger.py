@@ -15,6 +15,7 @@ INCOME = "income"
 VAT_PAYABLE = "vat_payable"
 ADJUSTMENT = "adjustment"
 CARD = "card"
+CARD_COMMISSION = "card_commission"
 GATEWAY_FEE = "gateway_fee"
 DISCOUNT = "discount"
 
@@ -79,12 +80,12 @@ def money_in_by_gateway(
     gateway: str, amount: Decimal, fee: Decimal
 ) -> tuple[Posting, ...]:
     """Money that a gateway took for us, into the wallet: less what it keeps."""
-    legs = (
-        Posting(gateway, amount - fee),
-        Posting(GATEWAY_FEE, fee),
-        Posting(WALLET, -amount),
-    )
-    return tuple(leg for leg in legs if leg.amount)
+    return _less_kept(gateway, amount, GATEWAY_FEE, fee)
+
+
+def money_in_by_card(amount: Decimal, commission: Decimal) -> tuple[Posting, ...]:
+    """A card's money, into the wallet: its seller owes it, less what he keeps."""
+    return _less_kept(CARD, amount, CARD_COMMISSION, commission)
 
 
 def sale(parts: VatSplit) -> tuple[Posting, ...]:
@@ -100,3 +101,14 @@ def sale(parts: VatSplit) -> tuple[Posting, ...]:
 def reverse(postings: Iterable[Posting]) -> tuple[Posting, ...]:
     """Return the exact mirror of an entry's postings."""
     return tuple(Posting(p.ledger_account, -p.amount) for p in postings)
+
+
+def _less_kept(
+    account: str, amount: Decimal, expense: str, kept: Decimal
+) -> tuple[Posting, ...]:
+    legs = (
+        Posting(account, amount - kept),
+        Posting(expense, kept),
+        Posting(WALLET, -amount),
+    )
+    return tuple(leg for leg in legs if leg.amount)

@@ -20,6 +20,8 @@ class UsedCard:
 
     serial: int
     face_value: Decimal
+    #: What its distributor keeps of it.
+    commission: Decimal
     package: str | None
 
 

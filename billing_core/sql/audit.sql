@@ -233,16 +233,16 @@ SELECT a.customer_id, 'bills ' || a.bill_id || ' and ' || b.bill_id || ' are for
  LIMIT %(limit)s
 
 -- cards_unlike_payments --
--- Used cards that have not exactly one payment, of what the card is worth.
+-- Used cards that have not exactly one payment, of what the card is worth and its distributor keeps.
 SELECT c.used_by, 'card ' || c.serial || ' is worth ' || b.face_value || ', it has ' || count(p.payment_id)
-       || ' payments of ' || coalesce(sum(p.amount), 0)
+       || ' payments of ' || coalesce(sum(p.amount), 0) || ' less ' || coalesce(sum(p.fee), 0)
   FROM card c
   JOIN card_batch b ON b.batch_id = c.batch_id
   LEFT JOIN ledger_entry e ON e.customer_id = c.used_by AND e.idempotency_key = 'card:' || c.serial
   LEFT JOIN payment p ON p.customer_id = e.customer_id AND p.entry_id = e.entry_id AND p.method = 'card'
  WHERE c.state = 'used'
  GROUP BY c.serial, b.batch_id
-HAVING count(p.payment_id) <> 1 OR coalesce(sum(p.amount), 0) <> b.face_value
+HAVING count(p.payment_id) <> 1 OR coalesce(sum(p.amount), 0) <> b.face_value OR coalesce(sum(p.fee), 0) <> b.commission
  LIMIT %(limit)s
 
 -- card_payments_without_card --
@@ -278,14 +278,15 @@ SELECT a.customer_id, 'attempt ' || a.reference || ' was paid by ' || (t ->> 'ki
  LIMIT %(limit)s
 
 -- payments_unlike_postings --
--- Payments by gateway whose entry put another amount into the wallet, or booked another fee.
+-- Payments by gateway or card whose entry put another amount into the wallet, or booked another fee
+-- or commission.
 SELECT p.customer_id, 'payment R' || p.payment_id || ' is ' || p.amount || ' (fee ' || p.fee || '), its entry put '
        || coalesce(e.amount, 0) || ' into the wallet (fee ' || coalesce(e.fee, 0) || ')'
   FROM payment p
   LEFT JOIN (SELECT customer_id, entry_id, -sum(amount) FILTER (WHERE ledger_account = 'wallet') AS amount,
-                    coalesce(sum(amount) FILTER (WHERE ledger_account = 'gateway_fee'), 0) AS fee
+                    coalesce(sum(amount) FILTER (WHERE ledger_account IN ('gateway_fee', 'card_commission')), 0) AS fee
                FROM posting GROUP BY 1, 2) e ON e.customer_id = p.customer_id AND e.entry_id = p.entry_id
- WHERE p.attempt_id IS NOT NULL AND (e.amount IS DISTINCT FROM p.amount OR e.fee IS DISTINCT FROM p.fee)
+ WHERE (p.attempt_id IS NOT NULL OR p.method = 'card') AND (e.amount IS DISTINCT FROM p.amount OR e.fee IS DISTINCT FROM p.fee)
  LIMIT %(limit)s
 
 -- day_sums_unlike_bills --

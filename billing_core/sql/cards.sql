@@ -124,7 +124,7 @@ UPDATE card c SET state = 'used', used_at = %(now)s, used_by = %(customer_id)s
   FROM card_pin n, card_batch b LEFT JOIN package p ON p.package_id = b.package_id
  WHERE n.pin_mac = ANY (%(macs)s) AND c.serial = n.serial AND b.batch_id = c.batch_id
    AND c.state = 'active' AND (b.expires_at IS NULL OR b.expires_at > %(now)s)
-RETURNING c.serial, b.face_value, p.name AS package
+RETURNING c.serial, b.face_value, b.commission, p.name AS package
 
 -- read_refused_card --
 -- Why the card of a PIN could not be used.

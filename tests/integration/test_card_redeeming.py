@@ -24,6 +24,7 @@ from billing_core.services.audit import audit
 from billing_core.services.calendar import charge_the_day
 from billing_core.services.cards.batches import activate, void
 from billing_core.services.cards.redeeming import Redemption
+from billing_core.services.wallets import reverse_entry
 from tests.builders import (
     NOON,
     a_customer,
@@ -89,6 +90,40 @@ def race(database_url: str, customers: list[int], pin: str) -> list[Any]:
         for thread in threads:
             thread.join()
     return results
+
+
+def test_what_the_seller_keeps_is_an_expense_and_he_owes_the_rest(
+    conn: Connection, customer_id: int, tmp_path: Path
+) -> None:
+    (pin,) = pins_of(conn, tmp_path, commission_percent=Decimal("2.5"))
+    booked = (
+        "SELECT ledger_account, sum(amount) FROM posting"
+        " WHERE ledger_account <> 'wallet' GROUP BY 1 ORDER BY 1"
+    )
+    # As long as it is not used nobody owes anything.
+    assert rows(conn, booked) == []
+
+    try_pin(conn, customer_id, pin)
+
+    assert posted(conn, customer_id) == Decimal("100.00")
+    assert rows(conn, booked) == [
+        ("card", Decimal("97.50")),
+        ("card_commission", Decimal("2.50")),
+    ]
+    assert rows(conn, "SELECT amount, fee FROM payment") == [
+        (Decimal("100.00"), Decimal("2.50"))
+    ]
+    assert audit(conn) == []
+    ((entry_id,),) = rows(conn, "SELECT entry_id FROM payment")
+    reverse_entry(
+        conn,
+        username_of(conn, customer_id),
+        entry_id,
+        reason="the wrong customer's",
+        operator="nila",
+        now=NOON,
+    )
+    assert {total for _account, total in rows(conn, booked)} == {Decimal(0)}
 
 
 def test_a_card_is_money_in_the_wallet_with_entry_payment_and_log(

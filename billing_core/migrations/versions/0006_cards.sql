@@ -1,8 +1,9 @@
 -- Recharge cards: batches, cards by serial, PINs as keyed hashes, tries of PINs.
 
--- What the distributors owe for cards that were used; what they hand over is credited
--- to it.
-INSERT INTO ledger_account (name, kind) VALUES ('card', 'asset');
+-- What the distributors owe for cards that were used, and what they keep of it.
+INSERT INTO ledger_account (name, kind) VALUES
+    ('card', 'asset'),
+    ('card_commission', 'expense');
 
 -- Cards that were made together: one value, one distributor, one expiry. What is said of
 -- them here is what is printed on them, so it never changes.

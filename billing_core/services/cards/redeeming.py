@@ -120,7 +120,10 @@ def redeem(
 def _credit(
     conn: Connection, tries: Tries, used: db.UsedCard, now: datetime
 ) -> Redemption:
-    """Put the card's money into the wallet and use it as it is meant."""
+    """Put the card's money into the wallet and use it as it is meant.
+
+    From now on its distributor owes it, less his commission.
+    """
     customer_id, actor = tries.customer_id, tries.actor
     lock_wallets(conn, [customer_id])
     note = f"card {used.serial}"
@@ -132,7 +135,7 @@ def _credit(
             now,
             f"card:{used.serial}",
             actor,
-            ledger.money_in(ledger.CARD, used.face_value),
+            ledger.money_in_by_card(used.face_value, used.commission),
             note,
         ),
     )
@@ -147,6 +150,7 @@ def _credit(
         operator=actor,
         note=note,
         entry_id=entry_id,
+        fee=used.commission,
     )
     not_bought = _buy(conn, tries, used, now)
     money_came(conn, customer_id, now=now, actor=actor)
