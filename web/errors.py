@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest, HTTPException
 
 from billing_core.errors import BillingError
 from billing_core.services.throttle import TooManyTriesError
+from web.refusals import told
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +44,12 @@ def _not_storable(error: Exception) -> Response:
 
 def _too_many(error: TooManyTriesError) -> Response:
     headers = {"Retry-After": str(error.wait_seconds)}
-    return _page(429, _("Too many tries"), str(error), headers)
+    return _page(429, _("Too many tries"), told(error), headers)
 
 
 def _refused(error: BillingError) -> Response:
     """Tell of a broken rule that no form of the page could show at its field."""
-    return _page(422, _("That cannot be done"), str(error))
+    return _page(422, _("That cannot be done"), told(error))
 
 
 def _stale_form(error: CSRFError) -> Response:

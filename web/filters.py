@@ -13,6 +13,7 @@ from web import lists
 from web.desk import now, settings
 from web.durations import away, duration, lasted, span, took
 from web.language import language
+from web.refusals import parked, told
 from web.words import say
 
 #: Older than this, a day says more than "8 days ago".
@@ -38,6 +39,8 @@ def register(app: Flask) -> None:
         span=span,
         lasted=lasted,
         say=say,
+        told=told,
+        parked=parked,
         actor=actor,
     )
     app.jinja_env.globals.update(

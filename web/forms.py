@@ -33,6 +33,7 @@ from billing_core.errors import BillingError
 from billing_core.mac_addresses import parse_mac
 from billing_core.money import AmountError, parse_amount
 from web.desk import settings
+from web.refusals import told
 
 __all__ = [
     "LANGUAGE_CHOICES",
@@ -72,7 +73,7 @@ class AmountField(StringField):
         try:
             self.amount = parse_amount(self.data or "")
         except AmountError as error:
-            raise ValidationError(str(error)) from None
+            raise ValidationError(told(error)) from None
 
 
 class PositiveAmount:
@@ -135,9 +136,9 @@ class FilterForm(Form):
 def refuse(form: Form, error: BillingError, field: str | None = None) -> None:
     """Say at a field (or above the form) why the services refused it."""
     if field is not None and field in form:
-        form[field].errors = [*form[field].errors, str(error)]
+        form[field].errors = [*form[field].errors, told(error)]
     else:
-        form.form_errors.append(str(error))
+        form.form_errors.append(told(error))
 
 
 def choices_of(

@@ -30,6 +30,7 @@ from web.forms import (
     StringField,
     choices_of,
 )
+from web.refusals import told
 
 #: Each kind of billing, and what it means.
 BILLINGS: dict[str, LazyString] = {
@@ -55,7 +56,7 @@ class MeasureField(StringField):
             try:
                 self.measure = self.parse(self.data or "")
             except MeasureError as error:
-                raise ValidationError(str(error)) from None
+                raise ValidationError(told(error)) from None
 
 
 class DurationField(MeasureField):

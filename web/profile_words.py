@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from flask_babel import gettext as _
 
 from billing_core.billing_terms import (
-    PARKED_REASONS,
     CyclePackage,
     CycleProfile,
     Parked,
@@ -23,6 +22,7 @@ from billing_core.profile_preview import PreviewBill, join_moment, preview_bills
 from billing_core.service_days import DayPrice, day_charge
 from billing_core.vat import VatProfile
 from web.filters import money, number
+from web.refusals import parked
 
 _BILLS = 3
 _DAY_SECONDS = 86400
@@ -71,7 +71,7 @@ def explain(
         count=_BILLS,
     )
     if isinstance(found, Parked):
-        why = PARKED_REASONS.get(found.reason, found.reason)
+        why = parked(found.reason)
         return Explanation(sentences, package.name, joins_on, refused=why)
     return Explanation(sentences, package.name, joins_on, found)
 

@@ -18,6 +18,7 @@ from web.access import Page, current_operator, operator_pages
 from web.desk import desk
 from web.filters import moment, money
 from web.forms import DataRequired, Length, OperatorForm, StringField
+from web.refusals import told
 
 pages = operator_pages("sell_cards", "/sell-cards", needs=Permission.SELL_CARDS)
 
@@ -106,7 +107,7 @@ def _credited(username: str, done: Redemption) -> Any:
     if done.package:
         return _(
             "%(name)s got %(amount)s; %(package)s could not be bought: %(why)s",
-            why=done.not_bought,
+            why=told(done.not_bought),
             **facts,
         )
     return _("%(name)s got %(amount)s.", **facts)

@@ -1,81 +1,14 @@
-"""English and Bangla: which is spoken to whom, and that nothing of the chrome lacks."""
+"""English and Bangla: which is spoken to whom, and how figures and times are told."""
 
-import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_file
-from babel.messages.mofile import read_mo
-from babel.messages.pofile import read_po
 from flask import g
 
-import web
 from tests.builders import a_customer, a_package
 from tests.web.conftest import Site
 from web import durations, filters
-
-WEB = Path(web.__file__).parent
-CATALOGUES = WEB / "translations" / "bn" / "LC_MESSAGES"
-# What customers see, and what stands on each page. (Operators' own pages may follow.)
-FOR_EVERYBODY = sorted(
-    [
-        *(
-            WEB / "templates" / f"{name}.html"
-            for name in ("base", "public", "_parts", "login", "login_code", "error")
-        ),
-        *(WEB / "templates").glob("portal*/**/*.html"),
-        *(WEB / "templates").glob("pay/**/*.html"),
-        WEB / "navigation.py",
-        WEB / "words.py",
-        *WEB.glob("portal*.py"),
-    ]
-)
-_PLACE = re.compile(r"%\([a-z_]+\)s")
-
-
-def catalogue() -> Catalog:
-    with (CATALOGUES / "messages.po").open("rb") as file:
-        return read_po(file, locale="bn")
-
-
-def words_of(path: Path) -> Iterator[str]:
-    method = "jinja2" if path.suffix == ".html" else "python"
-    keywords = {"_": None, "gettext": None, "lazy_gettext": None, "_l": None}
-    for _line, message, _comments, _context in extract_from_file(
-        method, path, keywords=keywords, options={"trimmed": "true"}
-    ):
-        assert isinstance(message, str)
-        yield message
-
-
-@pytest.mark.parametrize("path", FOR_EVERYBODY, ids=lambda p: p.name)
-def test_whatever_customers_read_is_in_bangla_too(path: Path) -> None:
-    known = catalogue()
-    missing = [
-        text
-        for text in words_of(path)
-        if (found := known.get(text)) is None or not found.string
-    ]
-    assert missing == [], "bin/translations, then fill these in the .po"
-
-
-def test_what_is_filled_in_stands_in_a_translation_too() -> None:
-    for message in catalogue():
-        if message.id and message.string:
-            assert sorted(_PLACE.findall(str(message.id))) == sorted(
-                _PLACE.findall(str(message.string))
-            ), message.id
-
-
-def test_the_compiled_catalogue_is_that_of_the_text() -> None:
-    with (CATALOGUES / "messages.mo").open("rb") as file:
-        compiled = {m.id: m.string for m in read_mo(file) if m.id}
-    written = {m.id: m.string for m in catalogue() if m.id and m.string}
-    assert compiled == written, "run bin/translations"
 
 
 def test_a_visitor_reads_what_his_browser_asks_for_until_he_chooses(site: Site) -> None:
