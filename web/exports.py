@@ -14,10 +14,12 @@ from zoneinfo import ZoneInfo
 
 import xlsxwriter
 from flask import Response
+from flask_babel import gettext as _
 
 from billing_core.errors import BillingError
 from billing_core.spreadsheets import safe_cell
 from web.desk import keep_connection, settings
+from web.filters import number
 
 # What a sheet holds, with its head.
 _XLSX_ROWS_MAX = 1_048_575
@@ -30,8 +32,11 @@ class TooManyRowsError(BillingError):
 
     def __init__(self) -> None:
         super().__init__(
-            f"An XLSX sheet holds {_XLSX_ROWS_MAX} rows: narrow the filter, or take"
-            " the CSV."
+            _(
+                "An XLSX sheet holds %(count)s rows: narrow the filter, or take the"
+                " CSV.",
+                count=number(_XLSX_ROWS_MAX),
+            )
         )
 
 

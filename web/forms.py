@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from flask import request
+from flask_babel import Domain
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
@@ -33,6 +34,7 @@ from billing_core.errors import BillingError
 from billing_core.mac_addresses import parse_mac
 from billing_core.money import AmountError, parse_amount
 from web.desk import settings
+from web.language import FOLDER
 from web.refusals import told
 
 __all__ = [
@@ -58,6 +60,21 @@ __all__ = [
     "day_starts",
     "refuse",
 ]
+
+
+_FORMS = Domain([str(FOLDER)], "forms")
+
+
+class Spoken:
+    """What WTForms says, in the language of who reads it; it knows no Bangla itself."""
+
+    def gettext(self, text: str) -> str:
+        """Say it."""
+        return str(_FORMS.gettext(text))
+
+    def ngettext(self, one: str, many: str, number: int) -> str:
+        """Say it of so many."""
+        return str(_FORMS.get_translations().ungettext(one, many, number))
 
 
 class AmountField(StringField):
@@ -113,6 +130,10 @@ class OperatorForm(FlaskForm):
                 filters = [*filters, _trim]
             return unbound.bind(form=form, filters=filters, **options)
 
+        def get_translations(self, form: Any) -> Spoken:
+            """Say errors in the language of who reads them."""
+            return Spoken()
+
 
 class KeyedForm(OperatorForm):
     """A form that moves money: sent twice, it does it once."""
@@ -125,6 +146,13 @@ LANGUAGE_CHOICES = (SelectChoice("en", "English"), SelectChoice("bn", "বাং
 
 class FilterForm(Form):
     """A filter in the address; it changes nothing and needs no CSRF."""
+
+    class Meta(Form.Meta):
+        """As of the forms that change something."""
+
+        def get_translations(self, form: Any) -> Spoken:
+            """Say errors in the language of who reads them."""
+            return Spoken()
 
     @classmethod
     def from_address(cls) -> "FilterForm":

@@ -32,6 +32,7 @@ from billing_core.taka import to_bangla_digits
 from web.desk import settings
 from web.filters import day, number
 from web.language import language
+from web.refusals import told
 
 #: What each refusal means to a customer; the first class that fits counts.
 _ERRORS: tuple[tuple[type[BillingError], Callable[[], str]], ...] = (
@@ -104,7 +105,7 @@ def in_words(error: BillingError) -> str:
     for kind, words in _ERRORS:
         if isinstance(error, kind):
             return words()
-    return str(error)
+    return told(error)
 
 
 def tell(form: Any, error: BillingError, field: str | None = None) -> None:

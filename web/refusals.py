@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 
 from babel.messages.mofile import read_mo
 from flask_babel import lazy_gettext as _l
@@ -18,10 +17,10 @@ from billing_core.billing_terms import PARKED_REASONS
 from billing_core.errors import BillingError
 from billing_core.sentences import PLACE
 from billing_core.taka import format_amount, to_bangla_digits
-from web.language import language
+from web.language import FOLDER, language
 from web.words import known_codes, say
 
-_CATALOGUE = Path(__file__).parent / "translations/bn/LC_MESSAGES/refusals.mo"
+_CATALOGUE = FOLDER / "bn" / "LC_MESSAGES" / "refusals.mo"
 _AMOUNT = re.compile(r"-?[0-9]+\.[0-9]{2}")
 _COUNT = re.compile(r"[0-9]{1,4}")
 #: What is filled in under these names is a code of the database.
