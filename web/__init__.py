@@ -25,7 +25,10 @@ from web import (
     payments,
     portal_site,
     profiles,
+    unmatched,
     verify,
+    verify_actions,
+    verify_matching,
 )
 from web.desk import open_desks
 from web.secure import log_with_request_ids, secure
@@ -43,6 +46,9 @@ BLUEPRINTS = (
     bill_actions.pages,
     bill_links.pages,
     verify.pages,
+    verify_actions.pages,
+    verify_matching.pages,
+    unmatched.pages,
     payments.pages,
     payment_actions.pages,
     bills_summary.pages,

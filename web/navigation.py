@@ -133,4 +133,7 @@ _OWNERS = {
     "bill_actions": "bills",
     "card_actions": "cards",
     "payment_actions": "payments",
+    "unmatched": "verify",
+    "verify_actions": "verify",
+    "verify_matching": "verify",
 }

@@ -26,6 +26,9 @@ _REASONS = {
     ReviewReason.TRANSFER: _l(
         "The customer says so; look into the wallet that got it."
     ),
+    ReviewReason.SENDER: _l("Another number sent it than he says."),
+    ReviewReason.NOT_FOUND: _l("The gateway knows no such transaction of ours."),
+    ReviewReason.UNMATCHED: _l("It came by no checkout: somebody says whose it is."),
 }
 _FIELDS = {
     "reference": _l("order"),
@@ -33,12 +36,18 @@ _FIELDS = {
     "merchant": _l("merchant"),
     "amount": _l("amount"),
     "currency": _l("currency"),
+    "sender": _l("sender"),
 }
 
 
 def reasons_in_words(attempt: Attempt) -> list[str]:
     """Say why an attempt stands as it does; other people's words stay their own."""
     return _sentences(attempt.reason)
+
+
+def reason_in_words(reason: ReviewReason) -> str:
+    """Say why somebody has to look."""
+    return str(_REASONS[reason])
 
 
 def note_in_words(note: str) -> str:

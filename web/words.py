@@ -74,6 +74,11 @@ _WORDS = {
     "checkout": _l("checkout opened"),
     "hint": _l("hint"),
     "asked": _l("gateway asked"),
+    "assigned": _l("assigned by a person"),
+    # money that a gateway told of by itself
+    "unmatched": _l("nobody's yet"),
+    "credited": _l("credited"),
+    "dismissed": _l("put aside"),
     "bills": _l("bills"),
     "wallet": _l("wallet"),
     # refunds

@@ -35,7 +35,7 @@ class Notice:
     #: What the gateway said when it was asked for it.
     found: dict[str, Any] | None
     found_at: datetime | None
-    #: waiting, credited, dismissed
+    #: unmatched, credited, dismissed
     state: str
     reason: str
     decided_by: str | None

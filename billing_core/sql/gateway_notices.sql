@@ -27,7 +27,7 @@ SELECT n.notice_id, n.gateway, n.transaction_id, n.received_at, n.answer, n.foun
 -- attempt that is still asked about may yet turn out to be its.
 SELECT n.notice_id
   FROM gateway_notice n
- WHERE n.state = 'waiting'
+ WHERE n.state = 'unmatched'
    AND (%(after)s::bigint IS NULL OR n.notice_id > %(after)s)
    AND NOT EXISTS (SELECT FROM gateway_transaction t
                      JOIN payment_attempt a ON a.attempt_id = t.attempt_id
@@ -59,7 +59,7 @@ UPDATE gateway_notice
 -- A person says that this is no customer's.
 UPDATE gateway_notice
    SET state = 'dismissed', reason = %(reason)s, decided_by = %(actor)s, decided_at = %(now)s
- WHERE notice_id = %(notice_id)s AND state = 'waiting'
+ WHERE notice_id = %(notice_id)s AND state = 'unmatched'
 
 -- suggest_customers --
 -- Whose this money may be: who has the number that sent it, or is called as its reference

@@ -16,7 +16,7 @@ from billing_core.services.payments.starting import Site as PublicSite
 from billing_core.services.payments.starting import start_payment
 from billing_core.services.payments.transfers import announce_transfer
 from tests.builders import a_customer, a_package, audited, posted, rows, username_of
-from tests.payment_shops import PUBLIC_URL, Shop, a_shop, attempt_of
+from tests.payment_shops import PUBLIC_URL, Bkash, Shop, a_shop, attempt_of
 from tests.web.conftest import Site
 
 D = Decimal
@@ -287,20 +287,27 @@ def test_a_gateway_that_gives_no_answer_changes_nothing(site: Site, shop: Shop) 
     assert state(site, attempt) == "review"
 
 
-def test_a_transfer_is_shown_and_cannot_be_asked_about(site: Site, shop: Shop) -> None:
-    customer_id = someone(site)
-    attempt = announce_transfer(
+def announced(site: Site, customer_id: int, trx_id: str = "TRX123456") -> Attempt:
+    return announce_transfer(
         site.conn,
         customer_id=customer_id,
         amount=D(300),
         sender="01812345678",
-        transaction_id="TRX123456",
+        transaction_id=trx_id,
         purpose="wallet",
         bill_id=None,
         package_id=None,
         actor="customer",
         now=datetime.now(UTC),
     )
+
+
+def test_where_no_gateway_tells_of_money_a_transfer_is_looked_up_by_hand(
+    site: Site,
+) -> None:
+    site.app.extensions["khata_gateways"] = {}
+    customer_id = someone(site)
+    attempt = announced(site, customer_id)
     admin = site.as_admin()
 
     queue = admin.get("/verify").text
@@ -309,9 +316,32 @@ def test_a_transfer_is_shown_and_cannot_be_asked_about(site: Site, shop: Shop) -
     page = admin.get(address(attempt)).text
     assert "/ask" not in page
     assert admin.post(address(attempt, "/ask")).status_code == 303
-    assert "cannot be asked" in alerts(admin.get(address(attempt)).text)
+    assert "look into the wallet" in alerts(admin.get(address(attempt)).text)
     admin.post(address(attempt, "/approve"), seen(site, attempt))
     assert posted(site.conn, customer_id) == D("300.00")
+
+
+def test_bkash_is_asked_for_a_transfer_and_what_differs_is_marked(
+    site: Site, shop: Shop
+) -> None:
+    assert isinstance(shop.simulator, Bkash)
+    trx_id = shop.simulator.state.pay_to_wallet(D(250), "01877722345")
+    customer_id = someone(site)
+    attempt = announced(site, customer_id, trx_id)
+    admin = site.as_admin()
+    assert "Ask bKash for it" in admin.get(address(attempt)).text
+
+    admin.post(address(attempt, "/ask"))
+
+    page = admin.get(address(attempt)).text
+    assert "Another number sent it than he says." in page
+    assert "Another amount was paid than was asked for." in page
+    assert page.count('class="status s-unpaid"') == 2
+    assert shop.simulator.state.short_code in page
+    queue = admin.get("/verify").text
+    assert re.search(r'class="figure owes"[^>]*><span>250\.00', queue)
+    admin.post(address(attempt, "/approve"), seen(site, attempt))
+    assert posted(site.conn, customer_id) == D("250.00")
 
 
 def test_all_that_match_are_approved_together_after_a_look(

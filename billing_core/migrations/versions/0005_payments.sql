@@ -127,18 +127,18 @@ CREATE TABLE gateway_notice (
     -- The attempt whose reference it names, which has not claimed it.
     names_attempt_id bigint CONSTRAINT gateway_notice_named_exists REFERENCES payment_attempt (attempt_id),
     -- credited: by this attempt, whoever or whatever matched it; dismissed: no customer's
-    state text NOT NULL DEFAULT 'waiting',
+    state text NOT NULL DEFAULT 'unmatched',
     attempt_id bigint CONSTRAINT gateway_notice_attempt_exists REFERENCES payment_attempt (attempt_id),
     reason text NOT NULL DEFAULT '',
     decided_by text,
     decided_at timestamptz,
     -- prevents showing one payment twice, however often the gateway tells of it
     CONSTRAINT gateway_notice_unique UNIQUE (gateway, transaction_id),
-    CONSTRAINT gateway_notice_state_known CHECK (state IN ('waiting', 'credited', 'dismissed')),
+    CONSTRAINT gateway_notice_state_known CHECK (state IN ('unmatched', 'credited', 'dismissed')),
     CONSTRAINT gateway_notice_credit_named CHECK ((state = 'credited') = (attempt_id IS NOT NULL)),
     CONSTRAINT gateway_notice_dismissal_says_why CHECK (state <> 'dismissed' OR reason <> '')
 );
-CREATE INDEX gateway_notice_waiting ON gateway_notice (notice_id) WHERE state = 'waiting';
+CREATE INDEX gateway_notice_waiting ON gateway_notice (notice_id) WHERE state = 'unmatched';
 CREATE INDEX gateway_notice_by_transaction ON gateway_notice (transaction_id);
 
 ALTER TABLE payment

@@ -30,7 +30,7 @@ from billing_core.services.payments.transfer_answers import hold_against, search
 from billing_core.stored_answers import read_answer, write_answer
 from billing_core.transfers import Claim, compare_money, judge_money
 
-_WAITING = "waiting"
+_UNMATCHED = "unmatched"
 _WORD_LENGTH_MIN = 4
 
 
@@ -117,7 +117,9 @@ def show_notice(conn: Connection, notice: Notice) -> ShownNotice:
         answer=answer,
         comparisons=() if found is None else compare_money(claim, found),
         reasons=reasons[1:],
-        not_assignable=refused if notice.state == _WAITING else f"it is {notice.state}",
+        not_assignable=refused
+        if notice.state == _UNMATCHED
+        else f"it is {notice.state}",
     )
 
 
@@ -222,7 +224,7 @@ def dismiss(
 def _lock_waiting(conn: Connection, notice_id: int) -> Notice:
     """Lock a notice that nobody decided on, and that no transfer waits with."""
     notice = db.lock_notice(conn, notice_id)
-    if notice.state != _WAITING:
+    if notice.state != _UNMATCHED:
         by = f" by {notice.decided_by}" if notice.decided_by else ""
         to = f" to {notice.username}" if notice.username else ""
         raise NoticeError(f"{notice.transaction_id} is {notice.state} already{to}{by}.")
