@@ -66,6 +66,11 @@ def decide_service(facts: ServiceFacts, now: datetime) -> Suspend | Restore | No
     return None
 
 
+def stops_active_service(facts: ServiceFacts, now: datetime) -> bool:
+    """Tell whether a customer would be suspended by himself if he were active."""
+    return _reason(facts, now) is not None
+
+
 def _reason(facts: ServiceFacts, now: datetime) -> SuspendReason | None:
     if facts.hold_until is not None and facts.hold_until > now:
         return None

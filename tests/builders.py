@@ -21,8 +21,8 @@ from billing_core.services.accounting import FoldResult, fold_intake
 from billing_core.services.audit import Finding, audit
 from billing_core.services.cash import take_cash
 from billing_core.services.closing import close_sessions_of_restarted_nas
-from billing_core.services.customers import Registration, add_customer
 from billing_core.services.nas import add_nas
+from billing_core.services.registration import Registration, add_customer
 
 KEY = bytes(range(32))
 NOON = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)  # 12:00 in Dhaka

@@ -18,7 +18,7 @@ from billing_core.db.reports import list_sessions
 from billing_core.errors import BillingError
 from billing_core.kinds import BILLINGS
 from billing_core.permissions import Permission
-from billing_core.services.customers import Registration, add_customer
+from billing_core.services.registration import Registration, add_customer
 from web import exports, lists
 from web.access import Page, current_operator, my_customer, operator_pages, require
 from web.desk import desk

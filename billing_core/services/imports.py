@@ -26,7 +26,7 @@ from billing_core.kinds import KindError
 from billing_core.passwords import PasswordError
 from billing_core.permissions import OPERATOR, SUB_OPERATOR
 from billing_core.quotes import ChangeError
-from billing_core.services.customers import Registration, draft_customer
+from billing_core.services.registration import Registration, draft_customer
 
 #: A file that nobody decided on for so long is thrown away.
 KEPT_FOR = timedelta(days=1)

@@ -180,7 +180,7 @@ def pause(
             raise customers_db.CustomerError(username, "is suspended already")
         db.set_paused(conn, customer_id, now)
         db.open_stretches(conn, [customer_id], reason="paused", now=now)
-        batch.wallets[customer_id].suspend_reason = SuspendReason.PAUSED
+        batch.wallets[customer_id].suspend_reason = SuspendReason.PAUSED.value
         for session in batch.running[customer_id]:
             batch.touch(session)
         result = rate_and_write(conn, batch, now)

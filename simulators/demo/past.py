@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 from billing_core.db.connect import Connection
 from billing_core.services.billing_run import run_cycles
 from billing_core.services.cash import take_cash
-from billing_core.services.customers import Registration, add_customer
 from billing_core.services.payments.deciding import approve
 from billing_core.services.payments.transfers import announce_transfer
 from billing_core.services.purchases import buy_package
+from billing_core.services.registration import Registration, add_customer
 from billing_core.services.service_days import run_service_days
 from billing_core.services.suspension import sweep_suspensions
 from simulators.demo import town

@@ -14,9 +14,9 @@ from billing_core.db.customers import find_customer_id, read_customer
 from billing_core.db.packages import NewPackage, insert_package, list_packages
 from billing_core.db.profiles import NewProfile, insert_profile, list_profiles
 from billing_core.services.billing_run import bill_by_hand
-from billing_core.services.customers import Registration, add_customer
 from billing_core.services.payment_links import link_address, make_link
 from billing_core.services.payments.deciding import approve
+from billing_core.services.registration import Registration, add_customer
 from billing_core.services.suspension import sweep_suspensions
 from simulators.demo.report import Report
 from simulators.demo.scene import PASSWORD, Scene

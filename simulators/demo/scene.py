@@ -13,8 +13,8 @@ from billing_core.db.customers import Customer, find_customer_id, read_customer
 from billing_core.db.packages import NewPackage, list_packages
 from billing_core.db.packages import insert_package as add_package
 from billing_core.services.cash import take_cash
-from billing_core.services.customers import Registration, add_customer
 from billing_core.services.nas import add_nas
+from billing_core.services.registration import Registration, add_customer
 from billing_core.stack import Stack
 from simulators.nas import Flavour, SimulatedNas
 

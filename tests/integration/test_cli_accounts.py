@@ -8,7 +8,7 @@ import pytest
 
 from billing_core.db.connect import Connection
 from billing_core.db.customers import CustomerError
-from billing_core.services.customers import Registration, add_customer
+from billing_core.services.registration import Registration, add_customer
 from tests.builders import NOON, rows
 from tests.integration.cli_runner import Khata, khata_for
 

@@ -14,8 +14,8 @@ from billing_core.db.packages import (
     find_package,
 )
 from billing_core.ledger import CASH, WALLET, LedgerEntry, Posting, money_in
-from billing_core.services.customers import Registration, add_customer
 from billing_core.services.partitions import ensure_partitions
+from billing_core.services.registration import Registration, add_customer
 from tests.builders import (
     KEY,
     NOON,

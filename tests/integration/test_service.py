@@ -320,6 +320,55 @@ def test_paused_time_is_not_billed(conn: Connection) -> None:
         suspension.resume(conn, username, note="", actor="test", now=dhaka(2026, 2, 16))
 
 
+def test_pausing_puts_off_the_running_session(conn: Connection) -> None:
+    customer_id = an_owing_customer(conn)
+    p = Packets(username_of(conn, customer_id), a_nas(conn), started_at=JOINED)
+    fold(conn, p.start(), now=JOINED)
+
+    cut = suspension.pause(
+        conn,
+        username_of(conn, customer_id),
+        note="",
+        actor="test",
+        now=JOINED + timedelta(minutes=1),
+    )
+
+    assert cut == 1
+    assert rows(conn, "SELECT kind, reason FROM outbox") == [("disconnect", "PAUSED")]
+    assert status(conn, customer_id) == ("suspended", "PAUSED")
+
+
+def test_who_would_be_suspended_again_at_once_is_not_activated(
+    conn: Connection,
+) -> None:
+    customer_id = an_owing_customer(conn)
+    username = username_of(conn, customer_id)
+    said = {"note": "", "actor": "nila", "now": CUT_OFF}
+    suspension.sweep_suspensions(conn, CUT_OFF)
+
+    with pytest.raises(CustomerError, match=r"owes 600\.00 .*: take his payment, or"):
+        activate(conn, username, **said)  # type: ignore[arg-type] # named above
+    assert status(conn, customer_id) == ("suspended", "PAYMENT_DUE")
+
+    until = CUT_OFF + timedelta(days=5)
+    suspension.hold(conn, username, until, **said)  # type: ignore[arg-type] # named above
+    activate(conn, username, **said)  # type: ignore[arg-type] # named above
+    suspension.sweep_suspensions(conn, until - timedelta(seconds=1))
+    assert status(conn, customer_id) == ("active", None)
+
+
+def test_who_owes_nothing_overdue_is_activated_and_stays(conn: Connection) -> None:
+    customer_id = an_owing_customer(conn, auto_activate=False)
+    suspension.sweep_suspensions(conn, CUT_OFF)
+    pay(conn, customer_id, "600", CUT_OFF)
+
+    username = username_of(conn, customer_id)
+    activate(conn, username, note="", actor="nila", now=CUT_OFF)
+
+    suspension.sweep_suspensions(conn, CUT_OFF + timedelta(days=1))
+    assert status(conn, customer_id) == ("active", None)
+
+
 def test_a_restricted_session_is_cut_when_service_comes_back(conn: Connection) -> None:
     customer_id = an_owing_customer(conn)
     suspension.sweep_suspensions(conn, CUT_OFF)

@@ -15,8 +15,8 @@ from billing_core.db.connect import Connection, connect
 from billing_core.db.customers import find_customer_id, read_customer
 from billing_core.services.audit import audit
 from billing_core.services.cash import take_cash
-from billing_core.services.customers import Registration, add_customer
 from billing_core.services.purchases import buy_package
+from billing_core.services.registration import Registration, add_customer
 from radius_module.replies import REJECT_MESSAGES
 from simulators.nas import LoginResult, SimulatedNas
 from tests.builders import a_package, rows, sessions_of

@@ -12,7 +12,7 @@ from billing_core.db.connect import Connection
 from billing_core.db.profiles import NewProfile, insert_profile, set_profile
 from billing_core.services.billing_run import bill_by_hand
 from billing_core.services.cash import take_cash
-from billing_core.services.customers import Registration, add_customer
+from billing_core.services.registration import Registration, add_customer
 from billing_core.services.suspension import review_service
 from simulators.nas import SimulatedNas
 from tests.builders import a_package

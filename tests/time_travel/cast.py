@@ -52,6 +52,9 @@ CAST = (
     Terms("daily", Decimal(500)),
     Terms("daily", Decimal(650), vat=Decimal(5), inclusive=False),
     Terms("daily", Decimal(450)),
+    # With a least number of days, and by the days that are used.
+    Terms("daily", Decimal(330), days_min=5),
+    Terms("daily", Decimal(380), vat=Decimal(5), every_day=False),
     Terms("free"),
     Terms("free"),
     # Hotspot, by the minute and by the package.

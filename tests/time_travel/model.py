@@ -40,6 +40,15 @@ class Terms:
     by_minute: bool = True
     special: Decimal | None = None
     discount: Decimal = Decimal(0)
+    #: Daily: who was cut comes back with money for so many days.
+    days_min: int = 1
+    #: Daily: every day, or only days with a login.
+    every_day: bool = True
+
+    @property
+    def cycle_price(self) -> Decimal:
+        price = self.price if self.special is None else self.special
+        return rounded(price * (100 - self.discount) / 100)
 
 
 @dataclass
@@ -54,6 +63,11 @@ class Bill:
     paid: Decimal
     due: datetime | None = None
     suspend: datetime | None = None
+    percent: Decimal = Decimal(0)
+    #: What was given back of it, of that VAT, and from where on.
+    credited: Decimal = Decimal(0)
+    credited_vat: Decimal = Decimal(0)
+    credited_from: datetime | None = None
 
     @property
     def status(self) -> str:
@@ -79,6 +93,10 @@ class Customer:
     gaps: list[list[datetime | None]] = field(default_factory=list)
     #: Where the next period begins that is not yet looked at for good.
     cursor: datetime | None = None
+    #: Time that a change charged: no cycle does again.
+    charged: list[tuple[datetime, datetime]] = field(default_factory=list)
+    #: (gross, VAT, from) of each credit note.
+    credits: list[tuple[Decimal, Decimal, datetime]] = field(default_factory=list)
 
     @property
     def due(self) -> Decimal:
@@ -141,9 +159,9 @@ def moment_to_bill(
 def pieces(
     customer: Customer, start: datetime, end: datetime
 ) -> list[tuple[datetime, datetime]]:
-    """Give what of a period had service, minute by minute taken together."""
+    """Give what of a period had service that no change charged."""
     left = [(start, end)]
-    for gap_start, gap_end in customer.gaps:
+    for gap_start, gap_end in [*customer.gaps, *customer.charged]:
         assert gap_start is not None
         gap_end = gap_end or END_OF_TIME
         cut = []
@@ -171,8 +189,7 @@ def bill_cycles(customer: Customer, now: datetime) -> None:
     owes_while_off = customer.status == "suspended" and terms.bill_while_suspended
     if customer.paused or (customer.status != "active" and not owes_while_off):
         return
-    price = terms.price if terms.special is None else terms.special
-    price = rounded(price * (100 - terms.discount) / 100)
+    price = terms.cycle_price
     issued = False
     start = customer.cursor or customer.joined
     while True:
@@ -220,12 +237,94 @@ def _cycle_bill(
         amount = price
     if not amount:
         return None
+    return _bill("cycle", terms, amount, parts[0][0], parts[-1][1])
+
+
+def _bill(
+    kind: str, terms: Terms, amount: Decimal, start: datetime, end: datetime
+) -> Bill:
     percent = terms.vat
     for first_day, rate in terms.vat_rates:
-        if first_day <= parts[0][0].date():
+        if first_day <= start.date():
             percent = rate
     gross, vat = with_vat(amount, percent, terms.inclusive)
-    return Bill("cycle", parts[0][0], parts[-1][1], gross, vat, Decimal(0))
+    return Bill(kind, start, end, gross, vat, Decimal(0), percent=percent)
+
+
+# Changes of package -------------------------------------------------------------------
+
+
+def change_package(customer: Customer, new: Terms, now: datetime) -> None:
+    """Put a customer on other terms: give back what is unused, charge it anew."""
+    if new.billing == "monthly":
+        _change_cycles(customer, new, now)
+    customer.terms = new
+    settle(customer)
+    come_back(customer, now)
+
+
+def _change_cycles(customer: Customer, new: Terms, now: datetime) -> None:
+    old, cycle = customer.terms, cycle_around(customer, now)
+    # What was used and is not billed yet costs the old price.
+    start = max(customer.cursor or customer.joined, customer.joined)
+    end = now if old.by_minute else cycle[0]
+    used = pieces(customer, start, end) if start < end else []
+    paid = [
+        bill
+        for bill in customer.bills
+        if bill.kind in ("cycle", "package_change")
+        and (bill.credited_from or bill.end) > max(now, bill.start)
+    ]
+    charges = [(old, *part) for part in used]
+    for bill in sorted(paid, key=lambda bill: bill.start):
+        since = max(bill.start, now) if old.by_minute else bill.start
+        until = bill.credited_from or bill.end
+        charges.append((new, since, until))
+        _give_back(customer, bill, since, until)
+    for terms, a, b in charges:
+        _charge(customer, terms, a, b, now)
+    customer.charged += used
+
+
+def _give_back(
+    customer: Customer, bill: Bill, since: datetime, until: datetime
+) -> None:
+    left = bill.gross - bill.credited
+    minutes, used = (until - bill.start) // MINUTE, (since - bill.start) // MINUTE
+    gross = left - rounded(left * used / minutes)
+    if not gross:
+        return
+    vat = gross - rounded(gross * 100 / (100 + bill.percent))
+    vat = min(vat, bill.vat - bill.credited_vat)
+    on_bill = min(gross, bill.gross - bill.paid)
+    bill.paid += on_bill
+    customer.money += gross - on_bill
+    bill.credited += gross
+    bill.credited_vat += vat
+    bill.credited_from = since
+    customer.credits.append((gross, vat, since))
+
+
+def _charge(
+    customer: Customer, terms: Terms, a: datetime, b: datetime, now: datetime
+) -> None:
+    """Charge service, a bill for each cycle that it lies in."""
+    while a < b:
+        cycle = cycle_around(customer, a)
+        end = min(b, cycle[1])
+        price = terms.cycle_price
+        amount = share(price, cycle, end) - share(price, cycle, a)
+        if not terms.by_minute:
+            amount = price
+        if amount:
+            bill = _bill("package_change", terms, amount, a, end)
+            bill.due = max(now, midnight(now.date()) + terms.due_days * DAY)
+            if terms.auto_suspend:
+                bill.suspend = max(
+                    bill.due, midnight(bill.due.date()) + terms.grace_days * DAY
+                )
+            customer.bills.append(bill)
+        a = cycle[1]
 
 
 # Days ---------------------------------------------------------------------------------
@@ -257,6 +356,8 @@ def charge_day(customer: Customer, day: date) -> bool:
 def begin_day(customer: Customer, now: datetime) -> None:
     """Charge the day that begins to who pays by the day, or stop his service."""
     if customer.terms.billing != "daily" or customer.status != "active":
+        return
+    if not customer.terms.every_day:
         return
     if customer.joined < midnight(now.date() + DAY) and not charge_day(
         customer, now.date()
@@ -306,6 +407,12 @@ def cause(customer: Customer, now: datetime, covered: bool) -> str | None:
     return None
 
 
+def is_to_stop(customer: Customer, now: datetime) -> bool:
+    """Tell whether he would be cut by himself if he had service."""
+    is_held = customer.hold is not None and customer.hold > now
+    return not is_held and cause(customer, now, covered=True) is not None
+
+
 def decide(customer: Customer, now: datetime, *, covered: bool = True) -> None:
     """Stop service or let it come back."""
     why = cause(customer, now, covered)
@@ -346,10 +453,20 @@ def pay(customer: Customer, amount: Decimal, now: datetime) -> None:
     """Take money: pay bills, or the day, and decide about service."""
     customer.money += amount
     settle(customer)
-    covered = True
+    come_back(customer, now)
+
+
+def come_back(customer: Customer, now: datetime) -> None:
+    """Decide about service after money came: who was cut by himself pays his day."""
+    covered, terms = True, customer.terms
     was_cut = customer.status == "suspended" and customer.reason not in PERSON
-    if was_cut and customer.terms.billing == "daily":
-        covered = charge_day(customer, now.date())
+    if was_cut and terms.billing == "daily":
+        days = [now.date() + number * DAY for number in range(terms.days_min)]
+        needed = sum((day_price(terms, day)[0] for day in days), Decimal(0))
+        is_charged = any(bill.start.date() == days[0] for bill in customer.bills)
+        covered = is_charged or (
+            customer.money >= needed and charge_day(customer, days[0])
+        )
     decide(customer, now, covered=covered)
 
 
@@ -361,6 +478,11 @@ def pause(customer: Customer, now: datetime) -> None:
 def resume(customer: Customer, now: datetime) -> None:
     activate(customer, now)
     decide(customer, now)
+
+
+def log_in(customer: Customer, day: date) -> None:
+    """Come in on a day that costs when it is used."""
+    assert charge_day(customer, day)
 
 
 def use(customer: Customer, start: datetime, minutes: int) -> None:

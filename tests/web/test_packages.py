@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from billing_core.db.packages import PackageError, find_package
-from billing_core.services.customers import Registration, add_customer
 from billing_core.services.packages import change_package, set_withdrawn
+from billing_core.services.registration import Registration, add_customer
 from tests.builders import (
     KEY,
     NOON,
