@@ -128,7 +128,10 @@ def hold(username: str, until: str | None, end: bool, note: str) -> None:
 @click.argument("username")
 @click.option("--note", default="", help="Why, for the log.")
 def pause(username: str, note: str) -> None:
-    """Pause USERNAME: no service and no bills until he is resumed."""
+    """Pause USERNAME: no service and no bills until he is resumed.
+
+    A bill that he has stays: khata bill credit gives a part of it back.
+    """
     with at_desk() as desk:
         sessions = suspension.pause(
             desk.conn, username, note=note, actor=desk.actor, now=desk.now
@@ -140,7 +143,7 @@ def pause(username: str, note: str) -> None:
 @click.argument("username")
 @click.option("--note", default="", help="Why, for the log.")
 def resume(username: str, note: str) -> None:
-    """Let paused USERNAME go on; the time he was paused is not billed."""
+    """Let paused USERNAME go on; no bill to come covers the time he was paused."""
     with at_desk() as desk:
         suspension.resume(
             desk.conn, username, note=note, actor=desk.actor, now=desk.now
@@ -191,9 +194,13 @@ def _tell(
     on = f"package {change.package}"
     on += f", profile {change.profile}" if change.profile else ""
     if preview:
+        pays = (
+            f"pay {quote.payable}"
+            if quote.payable >= 0
+            else f"be given back {-quote.payable}"
+        )
         click.echo(
-            f"{username} would be on {on}, and pay {quote.payable} {currency}."
-            " Nothing was changed."
+            f"{username} would be on {on}, and {pays} {currency}. Nothing was changed."
         )
         return
     click.echo(

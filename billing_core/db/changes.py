@@ -35,7 +35,7 @@ def read_standing(conn: Connection, customer_id: int) -> Standing:
     if row is None:
         raise UnknownCustomerError(str(customer_id))
     username, kind, package_id, profile_id, *rest = row
-    packages = {p.package_id: _cycle_package(p) for p in list_packages(conn)}
+    packages = {p.package_id: p for p in list_cycle_packages(conn).values()}
     profiles = read_cycle_profiles(conn)
     status, is_paused, special_price, discount_percent, activated_at, billed_until = (
         rest
@@ -59,6 +59,11 @@ def read_standing(conn: Connection, customer_id: int) -> Standing:
         {package.name: package for package in packages.values()},
         {profile.name: profile for profile in profiles.values()},
     )
+
+
+def list_cycle_packages(conn: Connection) -> dict[str, CyclePackage]:
+    """Return every package by its name, as cycle billing sees it."""
+    return {p.name: _cycle_package(p) for p in list_packages(conn)}
 
 
 def read_billed_parts(
