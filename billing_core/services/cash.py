@@ -63,12 +63,7 @@ def take_cash(
     4. settle the chosen bills; then the wallet others; restore service and extend
        running sessions
     """
-    if amount <= 0:
-        raise CashError(f"Cash must be more than 0, not {amount}.")
-    if discount < 0:
-        raise CashError(f"A discount is not less than 0: {discount}.")
-    if discount and not note.strip():
-        raise CashError("Say why there is a discount: the note stays in the books.")
+    _check(amount, discount, note)
 
     def work() -> CashTaken:
         received_at = _received_at(conn, received_on, now)
@@ -88,31 +83,26 @@ def take_cash(
             return _taken_before(conn, entry, key, amount, discount)
         wallets[customer_id].posted += amount + discount
         bill_ids = _choose(conn, customer_id, username, bills, discount)
-        payment_id = db.insert_payment(
-            conn,
-            customer_id=customer_id,
-            method="cash",
-            amount=amount,
-            received_at=received_at,
-            operator=operator,
-            note=note,
-            entry_id=entry_id,
-            discount=discount,
-        )
+        payment_id = _record(conn, entry, entry_id, amount, discount)
         if bill_ids:
+            paid = amount + discount
             settle_named_bills(
-                conn,
-                wallets,
-                customer_id,
-                bill_ids,
-                amount + discount,
-                now=now,
-                actor=operator,
+                conn, wallets, customer_id, bill_ids, paid, now=now, actor=operator
             )
         money_came(conn, customer_id, now=now, actor=operator)
         return CashTaken(payment_id, entry_id)
 
     return in_transaction(conn, work)
+
+
+def _check(amount: Decimal, discount: Decimal, note: str) -> None:
+    """Refuse what is no cash, or a discount that nobody explains."""
+    if amount <= 0:
+        raise CashError(f"Cash must be more than 0, not {amount}.")
+    if discount < 0:
+        raise CashError(f"A discount is not less than 0: {discount}.")
+    if discount and not note.strip():
+        raise CashError("Say why there is a discount: the note stays in the books.")
 
 
 def _received_at(conn: Connection, day: date | None, now: datetime) -> datetime:
@@ -155,6 +145,27 @@ def _choose(
             f"A discount of {discount} is more than is open, {open_amount}."
         )
     return bill_ids
+
+
+def _record(
+    conn: Connection,
+    entry: ledger.LedgerEntry,
+    entry_id: int,
+    amount: Decimal,
+    discount: Decimal,
+) -> int:
+    """Record the payment that an entry is of; returns the receipt's number."""
+    return db.insert_payment(
+        conn,
+        customer_id=entry.customer_id,
+        method="cash",
+        amount=amount,
+        received_at=entry.occurred_at,
+        operator=entry.actor,
+        note=entry.note,
+        entry_id=entry_id,
+        discount=discount,
+    )
 
 
 def _taken_before(
