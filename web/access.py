@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, abort, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
+from wtforms import Form
 
 from billing_core.db import payments as payments_db
 from billing_core.db import web_customers as customers_db
@@ -82,6 +83,20 @@ def require(*permissions: Permission) -> None:
     """End the request unless the operator may do all of this."""
     if not current_operator().may.issuperset(permissions):
         abort(403)
+
+
+def keep_for(permission: Permission, form: Form, *names: str) -> None:
+    """Leave fields out of a form unless the operator may do this.
+
+    Whoever sends them nevertheless is refused, as `require` would: what he asked for is
+    not done in part.
+    """
+    if may(permission):
+        return
+    for name in names:
+        if request.form.get(name, "").strip():
+            abort(403)
+        del form[name]
 
 
 def may(permission: Permission | str) -> bool:

@@ -12,6 +12,14 @@ from web.access import Page
 from web.forms import OperatorForm, refuse
 
 
+class FieldError(BillingError):
+    """A rule that one field breaks."""
+
+    def __init__(self, field: str, why: str) -> None:
+        self.field = field
+        super().__init__(why)
+
+
 class ChecksField(SelectMultipleField):
     """What may be chosen, each with its box."""
 
@@ -29,6 +37,9 @@ class Act:
     back: str
     #: Names and addresses of the pages above this one.
     crumbs: Sequence[tuple[str, str]] = ()
+    #: To whom or what it is done: a name, and what is worth a look before.
+    subject: str = ""
+    about: Sequence[str] = ()
     #: What follows from it, a paragraph each.
     told: Sequence[str] = ()
     hurts: bool = False

@@ -7,7 +7,7 @@ from flask_babel import lazy_gettext as _l
 from billing_core.db import web_logs as db
 from billing_core.db.customers import UnknownCustomerError, find_customer_id
 from billing_core.permissions import Permission
-from web import lists
+from web import exports, lists
 from web.access import Page, operator_pages
 from web.desk import desk
 from web.forms import (
@@ -43,11 +43,7 @@ class LogFilterForm(FilterForm):
 @pages.get("")
 def index() -> Page:
     """List what was done, newest first."""
-    form = LogFilterForm.from_address()
-    assert isinstance(form, LogFilterForm)  # noqa: S101 - narrows the type
-    labels = {"customers": _("customers"), "operators": _("operators")}
-    labels["cards"] = _("cards")
-    form.log.choices = choices_of(labels.items(), any_label=_("all"))
+    form = _filter_form()
     wanted = _wanted(form) if form.validate() else None
     if wanted is None:
         return render_template("audit_log.html", form=form, slice=None), 400
@@ -60,6 +56,26 @@ def index() -> Page:
     return render_template(
         "audit_log.html", form=form, slice=lists.cut(rows, key, size)
     )
+
+
+@pages.get("/export.<any(csv, xlsx):suffix>")
+def export(suffix: str) -> Page:
+    """Hand out every entry of the filter."""
+    at, form = desk(), _filter_form()
+    wanted = _wanted(form) if form.validate() else None
+    if wanted is None:
+        return render_template("audit_log.html", form=form, slice=None), 400
+    name = f"audit-log-{at.now.astimezone(at.settings.zone):%Y-%m-%d}"
+    return exports.hand_out(suffix, name, _COLUMNS, db.stream_events(at.conn, wanted))
+
+
+def _filter_form() -> LogFilterForm:
+    form = LogFilterForm.from_address()
+    assert isinstance(form, LogFilterForm)  # noqa: S101 - narrows the type
+    labels = {"customers": _("customers"), "operators": _("operators")}
+    labels["cards"] = _("cards")
+    form.log.choices = choices_of(labels.items(), any_label=_("all"))
+    return form
 
 
 def _wanted(form: LogFilterForm) -> db.LogFilter | None:
@@ -82,3 +98,13 @@ def _wanted(form: LogFilterForm) -> db.LogFilter | None:
         until=day_starts(form.until.data, after_days=1),
         log=form.log.data or None,
     )
+
+
+_COLUMNS = (
+    exports.Column("at", lambda r: r.at),
+    exports.Column("what", lambda r: r.what),
+    exports.Column("customer", lambda r: r.username),
+    exports.Column("reason", lambda r: r.reason),
+    exports.Column("note", lambda r: r.note),
+    exports.Column("by", lambda r: r.actor),
+)

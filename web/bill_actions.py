@@ -1,7 +1,5 @@
 """What is done to bills, one or many: paid in cash, void, due on another day."""
 
-from collections.abc import Callable
-
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -9,13 +7,14 @@ from flask_babel import lazy_gettext as _l
 from billing_core.db.corrections import BillStanding
 from billing_core.errors import BillingError
 from billing_core.permissions import Permission
-from billing_core.services.cash import take_cash
+from billing_core.services.cash import take_cash, was_taken
 from billing_core.services.corrections import credit_bill, void_bill
 from billing_core.services.due_dates import move_due_date
 from web.access import Page, my_bill, operator_pages, require, safe_next
+from web.acting import Act, act
 from web.chosen import chosen_bills
 from web.desk import desk
-from web.filters import money
+from web.filters import money, number
 from web.forms import (
     AmountField,
     DataRequired,
@@ -27,10 +26,12 @@ from web.forms import (
     PositiveAmount,
     StringField,
     day_starts,
-    refuse,
 )
+from web.words import say
 
 pages = operator_pages("bill_actions", "/bills", needs=Permission.VIEW_BILLS)
+#: What is told after a redirect travels in a cookie; browsers drop one that is large.
+_TOLD_MAX = 8
 
 
 class VoidForm(OperatorForm):
@@ -82,9 +83,8 @@ def void(customer_id: int, bill_id: int) -> Page:
         " It cannot be undone: its period is billed again only by hand.",
         paid=money(bill.paid),
     )
-    return _act(
-        bill, form, do, title=_("Void"), button=_("Void it"), told=told, hurts=True
-    )
+    asked = _asked(bill, title=_("Void"), button=_("Void it"), told=told, hurts=True)
+    return act(form, do, asked)
 
 
 @pages.route("/<int:customer_id>/<int:bill_id>/credit", methods=["GET", "POST"])
@@ -95,7 +95,7 @@ def credit(customer_id: int, bill_id: int) -> Page:
 
     def do() -> None:
         assert form.amount.amount is not None  # noqa: S101 - it was validated
-        number = credit_bill(
+        note = credit_bill(
             at.conn,
             bill.name,
             form.amount.amount,
@@ -104,22 +104,17 @@ def credit(customer_id: int, bill_id: int) -> Page:
             actor=at.actor,
             now=at.now,
         )
-        flash(_("Credit note %(number)s is issued.", number=number))
+        flash(_("Credit note %(number)s is issued.", number=note))
 
     told = _(
         "It lowers what is open first; what is more goes into the wallet. Up to"
         " %(most)s.",
         most=money(bill.gross - bill.credited),
     )
-    return _act(
-        bill,
-        form,
-        do,
-        title=_("Credit note"),
-        button=_("Issue it"),
-        told=told,
-        hurts=True,
+    asked = _asked(
+        bill, title=_("Credit note"), button=_("Issue it"), told=told, hurts=True
     )
+    return act(form, do, asked, field="amount")
 
 
 @pages.route("/<int:customer_id>/<int:bill_id>/due", methods=["GET", "POST"])
@@ -149,14 +144,13 @@ def due(customer_id: int, bill_id: int) -> Page:
         )
         flash(_("Bill %(name)s has another due date.", name=bill.name))
 
-    return _act(
+    asked = _asked(
         bill,
-        form,
-        do,
         title=_("Due date"),
         button=_("Save"),
         told=_("When he would be suspended over it moves as far."),
     )
+    return act(form, do, asked, field="due_on")
 
 
 @pages.post("/many")
@@ -172,8 +166,11 @@ def do_many() -> Page:
     """Do it to each, one by one; tell which could not be."""
     bills, form = chosen_bills(), ManyForm()
     _require_many(form.what.data)
-    if not form.validate() or (form.what.data == "void" and not form.reason.data):
+    is_right = form.validate()
+    if form.what.data == "void" and not form.reason.data:
         form.reason.errors = [_("Say why: the reason stays in the books.")]
+        is_right = False
+    if not is_right:
         return _many(form, bills), 422
     refused = []
     for bill in bills:
@@ -182,9 +179,14 @@ def do_many() -> Page:
         except BillingError as error:
             refused.append(f"{bill.name}: {error}")
     done = len(bills) - len(refused)
-    flash(_("%(done)s of %(all)s bills done.", done=done, all=len(bills)))
-    for line in refused:
+    flash(
+        _("%(done)s of %(all)s bills done.", done=number(done), all=number(len(bills)))
+    )
+    for line in refused[:_TOLD_MAX]:
         flash(line, "error")
+    if len(refused) > _TOLD_MAX:
+        more = number(len(refused) - _TOLD_MAX)
+        flash(_("%(count)s more could not be done.", count=more), "error")
     return redirect(safe_next(form.next.data) or url_for("bills.index"), 303)
 
 
@@ -195,14 +197,17 @@ def _do_one(form: ManyForm, bill: BillStanding) -> None:
             at.conn, bill.name, reason=form.reason.data, actor=at.actor, now=at.now
         )
         return
+    # Sent twice, each bill is paid once; the second time tells what the first did.
+    key = f"{form.key.data}:{bill.bill_id}"
     if not bill.is_open:
-        raise BillingError(_("it is %(status)s already", status=bill.status))
+        if was_taken(at.conn, bill.customer_id, key):
+            return
+        raise BillingError(_("it is %(status)s already", status=say(bill.status)))
     take_cash(
         at.conn,
         bill.username,
         bill.open_amount,
-        # Sent twice, each bill is paid once.
-        key=f"{form.key.data}:{bill.bill_id}",
+        key=key,
         operator=at.actor,
         note=form.reason.data or "",
         now=at.now,
@@ -225,33 +230,18 @@ def _many(form: ManyForm, bills: list[BillStanding]) -> str:
     return render_template("bills/many.html", form=form, bills=bills)
 
 
-def _act(
-    bill: BillStanding,
-    form: OperatorForm,
-    do: Callable[[], None],
-    *,
-    title: str,
-    button: str,
-    told: str,
-    hurts: bool = False,
-) -> Page:
-    if request.method == "POST" and form.validate():
-        try:
-            do()
-        except BillingError as error:
-            refuse(form, error)
-        else:
-            address = url_for(
-                "bills.show", customer_id=bill.customer_id, bill_id=bill.bill_id
-            )
-            return redirect(address, 303)
-    page = render_template(
-        "bills/act.html",
-        bill=bill,
-        form=form,
+def _asked(
+    bill: BillStanding, *, title: str, button: str, told: str, hurts: bool = False
+) -> Act:
+    here = url_for("bills.show", customer_id=bill.customer_id, bill_id=bill.bill_id)
+    return Act(
         title=title,
         button=button,
-        told=told,
+        # From a list one goes back to it, filtered as it was.
+        back=safe_next(request.args.get("next")) or here,
+        crumbs=((_("Customer Bills"), url_for("bills.index")), (bill.name, here)),
+        subject=bill.name,
+        about=(bill.username, money(bill.gross), say(bill.status)),
+        told=[told],
         hurts=hurts,
     )
-    return (page, 422) if form.errors else page

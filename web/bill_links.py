@@ -6,10 +6,11 @@ from flask_babel import gettext as _
 from billing_core.errors import BillingError
 from billing_core.permissions import Permission
 from billing_core.services.link_messages import SentLink, send_link
-from web.access import Page, operator_pages
+from web.access import Page, operator_pages, safe_next
 from web.chosen import chosen_bills
 from web.desk import desk
 from web.forms import OperatorForm
+from web.refusals import told
 
 pages = operator_pages("bill_links", "/bills/links", needs=Permission.SEND_MESSAGES)
 
@@ -28,7 +29,7 @@ def ask() -> Page:
         return redirect(url_for("bills.index"), 303)
     _public_url()
     return render_template(
-        "bills/links.html", form=OperatorForm(), bills=chosen_bills()
+        "bills/links.html", form=OperatorForm(), bills=chosen_bills(), back=_back()
     )
 
 
@@ -37,7 +38,8 @@ def send() -> Page:
     """Make a link for each bill, queue its message, and show it: once."""
     bills, form, public_url, at = chosen_bills(), OperatorForm(), _public_url(), desk()
     if not form.validate():
-        return render_template("bills/links.html", form=form, bills=bills), 422
+        page = render_template("bills/links.html", form=form, bills=bills, back=_back())
+        return page, 422
     sent: list[SentLink] = []
     refused: list[str] = []
     for bill in bills:
@@ -53,8 +55,15 @@ def send() -> Page:
                 )
             )
         except BillingError as error:
-            refused.append(f"{bill.name}: {error}")
-    return render_template("bills/links_sent.html", sent=sent, refused=refused)
+            refused.append(f"{bill.name}: {told(error)}")
+    return render_template(
+        "bills/links_sent.html", sent=sent, refused=refused, back=_back()
+    )
+
+
+def _back() -> str:
+    """Return the list that one came from, filtered as it was."""
+    return safe_next(request.values.get("next")) or url_for("bills.index")
 
 
 def _public_url() -> str:

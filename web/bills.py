@@ -6,13 +6,13 @@ from flask_babel import lazy_gettext as _l
 
 from billing_core.db import web_bills as db
 from billing_core.db.ledger import list_bill_lines
-from billing_core.db.operators import list_operators
 from billing_core.db.packages import list_packages
-from billing_core.db.web_customers import OWN, list_zones
+from billing_core.db.web_customers import list_zones
 from billing_core.permissions import Permission
 from billing_core.services.documents import bill_document
 from web import exports, lists
 from web.access import Page, current_operator, my_bill, operator_pages
+from web.chosen import chosen_bills, chosen_customer
 from web.desk import desk
 from web.forms import (
     DateField,
@@ -25,11 +25,15 @@ from web.forms import (
     day_starts,
 )
 from web.papers import issuer, pdf_of
+from web.sellers import seller_choices
 from web.words import say
 
 pages = operator_pages("bills", "/bills", needs=Permission.VIEW_BILLS)
 
-_STATUSES = ("open", "overdue", "unpaid", "partial", "paid", "void")
+#: What is not void is what Bills Summary sums up.
+_STATUSES = ("open", "overdue", "unpaid", "partial", "paid", "not_void", "void")
+#: Of these, those that are no status of a bill.
+_GROUPS = ("open", "overdue", "not_void")
 _KINDS = (
     "cycle",
     "service_day",
@@ -43,6 +47,9 @@ _KINDS = (
 
 class BillFilterForm(FilterForm):
     """Which bills."""
+
+    #: It can be asked of one customer alone.
+    for_one = True
 
     q = StringField(
         _l("Number, username, name or mobile"), [Optional(), Length(max=60)]
@@ -74,6 +81,7 @@ def index() -> Page:
     return render_template(
         "bills/list.html",
         form=form,
+        customer=chosen_customer(),
         slice=lists.cut(
             rows,
             lists.time_and_id(last.issued_at, last.bill_id) if last else None,
@@ -94,6 +102,15 @@ def export(suffix: str) -> Page:
     rows = db.stream_bills(at.conn, _wanted(form), current_operator().scope)
     name = f"bills-{at.now.astimezone(at.settings.zone):%Y-%m-%d}"
     return exports.hand_out(suffix, name, _COLUMNS, rows)
+
+
+@pages.post("/chosen.<any(csv, xlsx):suffix>")
+def export_chosen(suffix: str) -> Page:
+    """Hand out the bills whose boxes were ticked."""
+    at, chosen = desk(), chosen_bills()
+    found = [db.read_bill_row(at.conn, b.customer_id, b.bill_id) for b in chosen]
+    name = f"bills-{at.now.astimezone(at.settings.zone):%Y-%m-%d}"
+    return exports.hand_out(suffix, name, _COLUMNS, (row for row in found if row))
 
 
 @pages.get("/<int:customer_id>/<int:bill_id>")
@@ -131,9 +148,7 @@ def _filter_form() -> BillFilterForm:
     form.status.choices = choices_of(
         [(s, say(s)) for s in _STATUSES], any_label=whichever
     )
-    own = [(OWN, _("the provider's own"))] if me.scope is None else []
-    sellers = [(o.operator_id, o.username) for o in list_operators(at.conn, me.scope)]
-    form.operator.choices = choices_of([*own, *sellers], any_label=whichever)
+    form.operator.choices = seller_choices(whichever)
     form.package.choices = choices_of(
         [(p.package_id, p.name) for p in list_packages(at.conn)], any_label=whichever
     )
@@ -145,11 +160,14 @@ def _filter_form() -> BillFilterForm:
 
 
 def _wanted(form: BillFilterForm) -> db.BillFilter:
+    customer = chosen_customer()
     status = form.status.data or None
     return db.BillFilter(
         search=form.q.data,
+        customer_id=customer.customer_id if customer else None,
         is_open=status in ("open", "overdue"),
-        status=status if status not in ("open", "overdue") else None,
+        is_valid=status == "not_void",
+        status=status if status not in _GROUPS else None,
         overdue_at=desk().now if status == "overdue" else None,
         kind=form.kind.data or None,
         package_id=int(form.package.data) if form.package.data else None,

@@ -42,6 +42,7 @@ class Chart:
             "zone": zone,
             "language": language,
             "moments": list(self.moments),
+            "moment": self.head[0],
             "series": [
                 {"label": s.label, "values": list(s.values), "tone": s.tone}
                 for s in self.series

@@ -5,22 +5,26 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from billing_core.db import web_customers as db
-from billing_core.db.customers import (
-    CustomerError,
-    list_customer_events,
-    read_subscription,
-)
+from billing_core.db import web_records as records
+from billing_core.db.customers import CustomerError, read_subscription
 from billing_core.db.ledger import list_bills
 from billing_core.db.operators import list_operators
 from billing_core.db.packages import list_packages
 from billing_core.db.profiles import list_profiles
-from billing_core.db.reports import list_sessions
 from billing_core.errors import BillingError
 from billing_core.kinds import BILLINGS
 from billing_core.permissions import Permission
 from billing_core.services.registration import Registration, add_customer
 from web import exports, lists
-from web.access import Page, current_operator, my_customer, operator_pages, require
+from web.access import (
+    Page,
+    current_operator,
+    keep_for,
+    may,
+    my_customer,
+    operator_pages,
+    require,
+)
 from web.desk import desk
 from web.filters import money
 from web.forms import (
@@ -35,6 +39,7 @@ from web.forms import (
     OperatorForm,
     Optional,
     PasswordField,
+    PositiveAmount,
     SelectField,
     StringField,
     TextAreaField,
@@ -42,6 +47,8 @@ from web.forms import (
     day_starts,
     refuse,
 )
+from web.giving import packages_to_give, profiles_to_give
+from web.sellers import seller_choices
 from web.usage import usage_chart
 from web.words import say
 
@@ -90,7 +97,9 @@ class NewCustomerForm(OperatorForm):
     )
     kind = SelectField(_l("Kind"), default="")
     operator = SelectField(_l("Operator"), default="")
-    special_price = AmountField(_l("Special price of a cycle"))
+    special_price = AmountField(
+        _l("Special price of a cycle"), [Optional(), PositiveAmount()]
+    )
     framed_ip = StringField(_l("Static address"), [Length(max=45)])
     mac = MacField(_l("Only from the device"))
 
@@ -139,13 +148,11 @@ def show(customer_id: int) -> str:
         "customers/show.html",
         customer=customer,
         subscription=read_subscription(at.conn, customer_id),
-        wallet=db.list_wallet(at.conn, customer_id, limit=_SHOWN),
+        wallet=records.list_wallet(at.conn, customer_id, limit=_SHOWN),
         bills=list_bills(at.conn, customer_id, limit=_SHOWN),
         payments=db.list_payments_of(at.conn, customer_id, limit=_SHOWN),
-        sessions=list_sessions(
-            at.conn, customer_id=customer_id, running=False, limit=_SHOWN
-        ),
-        events=list_customer_events(at.conn, customer_id, limit=50),
+        sessions=records.list_sessions_of(at.conn, customer_id, limit=_SHOWN),
+        events=records.list_events_of(at.conn, customer_id, limit=_SHOWN),
         rejects=db.list_rejects_of(at.conn, customer.username, limit=10),
         usage=usage_chart(at, customer_id),
         shown=_SHOWN,
@@ -184,6 +191,7 @@ def create() -> Page:
 
 
 def _registration(form: NewCustomerForm) -> Registration:
+    gives = may(Permission.GIVE_DISCOUNTS)
     return Registration(
         username=form.username.data,
         password=form.password.data,
@@ -197,7 +205,7 @@ def _registration(form: NewCustomerForm) -> Registration:
         profile=form.profile.data or None,
         kind=form.kind.data or None,
         operator=form.operator.data or None,
-        special_price=form.special_price.amount,
+        special_price=form.special_price.amount if gives else None,
         framed_ip=form.framed_ip.data or None,
         mac_binding=form.mac.mac,
     )
@@ -207,13 +215,12 @@ def _new_form() -> NewCustomerForm:
     at, me = desk(), current_operator()
     form = NewCustomerForm()
     form.package.choices = choices_of(
-        (p.name, f"{p.name} · {money(p.price)}")
-        for p in list_packages(at.conn)
-        if not p.is_withdrawn
+        (p.name, f"{p.name} · {money(p.price)}") for p in packages_to_give()
     )
     form.profile.choices = choices_of(
-        ((p.name, p.name) for p in list_profiles(at.conn)), any_label=_("none")
+        ((p.name, p.name) for p in profiles_to_give()), any_label=_("none")
     )
+    keep_for(Permission.GIVE_DISCOUNTS, form, "special_price")
     form.kind.choices = choices_of(_kinds(), any_label=_("as the package is for"))
     sellers = [
         o
@@ -240,10 +247,7 @@ def _filter_form() -> CustomerFilterForm:
     form.profile.choices = choices_of(
         [(p.profile_id, p.name) for p in list_profiles(at.conn)], any_label=_("any")
     )
-    form.operator.choices = choices_of(
-        [(o.operator_id, o.username) for o in list_operators(at.conn, me.scope)],
-        any_label=_("any"),
-    )
+    form.operator.choices = seller_choices(_("any"))
     form.zone.choices = choices_of(
         [(z, z) for z in db.list_zones(at.conn, me.scope)], any_label=_("any")
     )

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from billing_core.db import web_dashboard as db
 from billing_core.db.overview import read_overview
-from billing_core.db.web_customers import Scope
+from billing_core.db.web_lists import Scope
 from billing_core.permissions import Permission
 from web.access import current_operator, may, operator_pages
 from web.charts import Chart, Series
@@ -22,7 +22,7 @@ pages = operator_pages("dashboard", "/dashboard", needs=Permission.VIEW_REPORTS)
 
 _DAYS = 30
 _HOURS = 24
-_CUT_WITHIN = timedelta(days=3)
+_CUT_WITHIN_DAYS = 3
 
 
 @pages.get("")
@@ -34,11 +34,17 @@ def index() -> str:
     month = sum(
         (row.amount for row in collected if row.day >= today.replace(day=1)), Decimal(0)
     )
+    # To the end of a day, as the list of customers counts it that the figure leads to.
+    cut_by = today + timedelta(days=_CUT_WITHIN_DAYS)
+    soon = day_starts(cut_by, after_days=1)
+    assert soon is not None  # noqa: S101 - a day was given
     watches = may(Permission.VIEW_LOGS)
     return render_template(
         "dashboard.html",
-        standing=db.read_standing(at.conn, scope, soon=at.now + _CUT_WITHIN),
-        cut_by=(at.now + _CUT_WITHIN).astimezone(at.settings.zone).date(),
+        standing=db.read_standing(at.conn, scope, soon=soon),
+        cut_by=cut_by,
+        first=today.replace(day=1),
+        last=today,
         today=sum((r.amount for r in collected if r.day == today), Decimal(0)),
         month=month,
         charts=[_money_chart(at, collected), _login_chart(at, scope)],

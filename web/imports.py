@@ -14,8 +14,9 @@ from billing_core.db.imports import CustomerImport, UnknownImportError
 from billing_core.errors import BillingError
 from billing_core.permissions import Permission
 from billing_core.services import imports as service
-from web.access import Page, current_operator, operator_pages
+from web.access import Page, current_operator, may, operator_pages
 from web.desk import desk
+from web.filters import number
 from web.forms import OperatorForm, refuse
 from web.import_words import MEANINGS
 
@@ -42,7 +43,7 @@ def index() -> Page:
         content = form.file.data.read()
         try:
             _check(content)
-            number = service.keep_file(
+            import_id = service.keep_file(
                 at.conn,
                 content,
                 file_name=form.file.data.filename or "",
@@ -53,7 +54,7 @@ def index() -> Page:
         except BillingError as error:
             refuse(form, error, "file")
         else:
-            return redirect(url_for("imports.show", import_id=number), 303)
+            return redirect(url_for("imports.show", import_id=import_id), 303)
     mine = None if me.scope is None else at.actor
     page = render_template(
         "imports/index.html",
@@ -95,7 +96,7 @@ def show(import_id: int) -> Page:
         except BillingError as error:
             refuse(form, error)
         else:
-            flash(_("%(count)s customer(s) are taken on.", count=count))
+            flash(_("%(count)s customer(s) are taken on.", count=number(count)))
             return redirect(url_for("imports.show", import_id=import_id), 303)
     checked = None
     if kept.sealed is not None:
@@ -129,7 +130,12 @@ def _check(content: bytes) -> service.Checked:
 
 def _sellers() -> service.Sellers:
     me = current_operator()
-    return service.sellers_of(desk().conn, me.scope, me.owner)
+    return service.sellers_of(
+        desk().conn,
+        me.scope,
+        me.owner,
+        may_discount=may(Permission.GIVE_DISCOUNTS),
+    )
 
 
 def _my_import(import_id: int) -> CustomerImport:

@@ -129,7 +129,11 @@ def _is_here(place: Place) -> bool:
 _ENDPOINTS = frozenset(place.endpoint for group in GROUPS for place in group.places)
 #: Blueprints whose pages belong to another's list.
 _OWNERS = {
-    "customer_actions": "customers",
+    "customer_identity": "customers",
+    "customer_money": "customers",
+    "customer_records": "customers",
+    "customer_service": "customers",
+    "customer_terms": "customers",
     "bill_actions": "bills",
     "card_actions": "cards",
     "payment_actions": "payments",

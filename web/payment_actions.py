@@ -1,10 +1,9 @@
 """What is done to a payment: taken back as a mistake, given back, a refund decided."""
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from decimal import Decimal
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -18,6 +17,7 @@ from billing_core.services.refund_answers import decide_refund
 from billing_core.services.refunds import BY_HAND, refund_payment
 from billing_core.services.wallets import reverse_entry
 from web.access import Page, my_payment, operator_pages, require
+from web.acting import Act, act
 from web.desk import desk
 from web.filters import money
 from web.following import in_page
@@ -32,7 +32,6 @@ from web.forms import (
     SelectField,
     StringField,
     choices_of,
-    refuse,
 )
 from web.pay import gateways
 from web.words import say
@@ -93,7 +92,7 @@ def reverse(customer_id: int, payment_id: int) -> Page:
         " paid are open again, and service follows. Both entries stay in the books. If"
         " money is really handed back, give it back instead."
     )
-    return _act(receipt, form, do, _("Take back"), _("Take it back"), told)
+    return act(form, do, _asked(receipt, _("Take back"), _("Take it back"), told))
 
 
 @pages.route("/<int:customer_id>/<int:payment_id>/refund", methods=["GET", "POST"])
@@ -126,7 +125,7 @@ def refund(customer_id: int, payment_id: int) -> Page:
         " again where the wallet does not cover them.",
         most=money(receipt.refundable),
     )
-    return _act(receipt, form, do, _("Give back"), _("Give it back"), told)
+    return act(form, do, _asked(receipt, _("Give back"), _("Give it back"), told))
 
 
 @pages.route(
@@ -164,7 +163,7 @@ def decide(customer_id: int, payment_id: int, reference: str) -> Page:
         amount=money(found.amount),
         state=say(found.state),
     )
-    return _act(receipt, form, do, _("Refund"), _("That is so"), told)
+    return act(form, do, _asked(receipt, _("Refund"), _("That is so"), told))
 
 
 def _tell(state: str, amount: Decimal, outcome: str) -> None:
@@ -187,33 +186,20 @@ def _tell(state: str, amount: Decimal, outcome: str) -> None:
     flash(text, "message" if state != RefundStanding.REFUSED else "error")
 
 
-def _act(
-    receipt: Receipt,
-    form: OperatorForm,
-    do: Callable[[], None],
-    title: str,
-    button: str,
-    told: str,
-) -> Page:
-    address = url_for(
+def _asked(receipt: Receipt, title: str, button: str, told: str) -> Act:
+    here = url_for(
         "payments.show",
         customer_id=receipt.customer_id,
         payment_id=receipt.payment_id,
     )
-    if request.method == "POST" and form.validate():
-        try:
-            do()
-        except BillingError as error:
-            refuse(form, error)
-        else:
-            return redirect(address, 303)
-    page = render_template(
-        "payments/act.html",
-        receipt=receipt,
-        form=form,
+    payments = (_("Customer Payments"), url_for("payments.index"))
+    return Act(
         title=title,
         button=button,
-        told=told,
-        back=address,
+        back=here,
+        crumbs=(payments, (receipt.number, here)),
+        subject=receipt.number,
+        about=(receipt.username, money(receipt.amount), say(receipt.method)),
+        told=[told],
+        hurts=True,
     )
-    return (page, 422) if form.errors else page

@@ -10,13 +10,14 @@ from billing_core.db import web_payments as db
 from billing_core.db.operators import list_operators
 from billing_core.db.receipts import list_settled
 from billing_core.db.refunds import list_refunds_of_payment
-from billing_core.db.web_customers import OWN, CustomerFilter, list_customers
+from billing_core.db.web_customers import CustomerFilter, list_customers
 from billing_core.money import ZERO
 from billing_core.permissions import Permission
 from billing_core.refunds import OPEN
 from billing_core.services.documents import receipt_document
 from web import exports, lists
 from web.access import Page, current_operator, my_payment, operator_pages
+from web.chosen import chosen_customer
 from web.desk import desk
 from web.forms import (
     DateField,
@@ -29,6 +30,7 @@ from web.forms import (
     day_starts,
 )
 from web.papers import issuer, pdf_of
+from web.sellers import seller_choices
 from web.words import say
 
 pages = operator_pages("payments", "/payments", needs=Permission.TAKE_PAYMENTS)
@@ -41,6 +43,9 @@ _FOUND_MAX = 20
 
 class PaymentFilterForm(FilterForm):
     """Which payments."""
+
+    #: It can be asked of one customer alone.
+    for_one = True
 
     q = StringField(
         _l("Search"),
@@ -80,6 +85,7 @@ def index() -> Page:
     return render_template(
         "payments/list.html",
         form=form,
+        customer=chosen_customer(),
         slice=lists.cut(rows, key, size),
         totals=db.total_payments(at.conn, wanted, scope),
         spans=(
@@ -169,10 +175,7 @@ def _filter_form() -> PaymentFilterForm:
     form.gateway.choices = choices_of(
         [(g, say(g)) for g in _GATEWAYS], any_label=whichever
     )
-    own = [(OWN, _("the provider's own"))] if me.scope is None else []
-    form.operator.choices = choices_of(
-        [*own, *((o.operator_id, o.username) for o in operators)], any_label=whichever
-    )
+    form.operator.choices = seller_choices(whichever)
     form.taken_by.choices = choices_of(
         [(f"operator:{o.username}", o.username) for o in operators],
         any_label=whichever,
@@ -189,6 +192,7 @@ def _filter_form() -> PaymentFilterForm:
 
 
 def _wanted(form: PaymentFilterForm) -> db.PaymentFilter:
+    customer = chosen_customer()
     method, gateway = form.method.data, form.gateway.data
     methods: tuple[str, ...] | None = None
     if method:
@@ -197,6 +201,7 @@ def _wanted(form: PaymentFilterForm) -> db.PaymentFilter:
         methods = tuple(g for g in methods or _GATEWAYS if g == gateway)
     return db.PaymentFilter(
         search=form.q.data,
+        customer_id=customer.customer_id if customer else None,
         methods=methods,
         operator_id=int(form.operator.data) if form.operator.data else None,
         taken_by=form.taken_by.data or None,

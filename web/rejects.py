@@ -10,7 +10,7 @@ from billing_core.db import web_network as db
 from billing_core.db.nas import list_nas
 from billing_core.mac_addresses import normalise_station
 from billing_core.permissions import Permission
-from web import lists
+from web import exports, lists
 from web.access import Page, current_operator, operator_pages
 from web.desk import desk
 from web.forms import (
@@ -45,15 +45,7 @@ class RejectFilterForm(FilterForm):
 @pages.get("")
 def index() -> Page:
     """List refused logins, newest first."""
-    at, scope = desk(), current_operator().scope
-    form = RejectFilterForm.from_address()
-    assert isinstance(form, RejectFilterForm)  # noqa: S101 - narrows the type
-    form.reason.choices = choices_of(
-        [(reason, say(reason)) for reason in ADVICE], any_label=_("any")
-    )
-    form.nas.choices = choices_of(
-        [(n.nas_id, n.name) for n in list_nas(at.conn)], any_label=_("any")
-    )
+    at, scope, form = desk(), current_operator().scope, _filter_form()
     if not form.validate():
         page = render_template("rejects.html", form=form, slice=None, counts=[])
         return page, 400
@@ -72,6 +64,30 @@ def index() -> Page:
     )
 
 
+@pages.get("/export.<any(csv, xlsx):suffix>")
+def export(suffix: str) -> Page:
+    """Hand out every refused login of the filter."""
+    at, form = desk(), _filter_form()
+    if not form.validate():
+        page = render_template("rejects.html", form=form, slice=None, counts=[])
+        return page, 400
+    rows = db.stream_rejects(at.conn, _wanted(form), current_operator().scope)
+    name = f"rejected-logins-{at.now.astimezone(at.settings.zone):%Y-%m-%d}"
+    return exports.hand_out(suffix, name, _COLUMNS, rows)
+
+
+def _filter_form() -> RejectFilterForm:
+    form = RejectFilterForm.from_address()
+    assert isinstance(form, RejectFilterForm)  # noqa: S101 - narrows the type
+    form.reason.choices = choices_of(
+        [(reason, say(reason)) for reason in ADVICE], any_label=_("any")
+    )
+    form.nas.choices = choices_of(
+        [(n.nas_id, n.name) for n in list_nas(desk().conn)], any_label=_("any")
+    )
+    return form
+
+
 def _wanted(form: RejectFilterForm) -> db.RejectFilter:
     device = form.device.data
     return db.RejectFilter(
@@ -82,3 +98,12 @@ def _wanted(form: RejectFilterForm) -> db.RejectFilter:
         since=day_starts(form.since.data),
         until=day_starts(form.until.data, after_days=1),
     )
+
+
+_COLUMNS = (
+    exports.Column("at", lambda r: r.rejected_at),
+    exports.Column("username", lambda r: r.username),
+    exports.Column("reason", lambda r: r.reason),
+    exports.Column("device", lambda r: r.calling_station_id),
+    exports.Column("nas", lambda r: r.nas),
+)

@@ -35,6 +35,7 @@ _WORDS = {
     "partial": _l("partly paid"),
     "paid": _l("paid"),
     "void": _l("void"),
+    "not_void": _l("not void"),
     "overdue": _l("overdue"),
     "open": _l("open"),
     "cycle": _l("monthly bill"),

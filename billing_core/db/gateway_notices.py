@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
-from billing_core.db.web_customers import like
+from billing_core.db.web_lists import like
 from billing_core.errors import BillingError
 
 _QUERIES = load_queries("gateway_notices")

@@ -5,12 +5,19 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from psycopg import sql
 from psycopg.rows import class_row
 
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
-from billing_core.db.web_customers import COUNTED_MAX, Scope, like
+from billing_core.db.web_lists import (
+    COUNTED_MAX,
+    Scope,
+    as_list,
+    like,
+    read_page,
+    read_totals,
+    stream_all,
+)
 
 _QUERIES = load_queries("web_bills")
 
@@ -23,11 +30,13 @@ class BillFilter:
     search: str | None = None
     customer_id: int | None = None
     is_open: bool = False
+    #: Not void.
+    is_valid: bool = False
     status: str | None = None
     overdue_at: datetime | None = None
     kind: str | None = None
     package_id: int | None = None
-    #: Whose customer's; 0 = the provider's own.
+    #: Whose customer's; OWN = the provider's own.
     operator_id: int | None = None
     zone: str | None = None
     issued_from: datetime | None = None
@@ -121,42 +130,27 @@ def list_bills(
     limit: int,
 ) -> list[BillRow]:
     """Return a page of bills, newest first, after one (issued_at, bill_id)."""
-    with conn.cursor(row_factory=class_row(BillRow)) as cursor:
-        # Not prepared: each filter has a plan of its own.
-        return cursor.execute(
-            _QUERIES["list_bills"],
-            _values(wanted, scope, after=after, limit=limit),
-            prepare=False,
-        ).fetchall()
+    values = _values(wanted, scope, after) | {"limit": limit}
+    return read_page(conn, _QUERIES["list_bills"], values, BillRow)
 
 
 def stream_bills(
     conn: Connection, wanted: BillFilter, scope: Scope
 ) -> Generator[BillRow, None, None]:
     """Yield every bill that a filter leaves, without holding them all."""
-    with (
-        conn.transaction(),
-        conn.cursor("export", row_factory=class_row(BillRow)) as cursor,
-    ):
-        cursor.itersize = 1000
-        cursor.execute(
-            _QUERIES["list_bills"], _values(wanted, scope, after=None, limit=None)
-        )
-        yield from cursor
+    values = _values(wanted, scope)
+    return stream_all(conn, _QUERIES["list_bills"], values, BillRow)
 
 
 def total_bills(conn: Connection, wanted: BillFilter, scope: Scope) -> BillTotals:
     """Sum up what a filter leaves, up to COUNTED_MAX and one more."""
-    query = sql.SQL(_QUERIES["total_bills"]).format(
-        filtered=sql.SQL(_QUERIES["list_bills"])
+    (found,) = read_totals(
+        conn,
+        _QUERIES["total_bills"],
+        _QUERIES["list_bills"],
+        _values(wanted, scope),
+        BillTotals,
     )
-    with conn.cursor(row_factory=class_row(BillTotals)) as cursor:
-        found = cursor.execute(
-            query,
-            _values(wanted, scope, after=None, limit=COUNTED_MAX + 1),
-            prepare=False,
-        ).fetchone()
-    assert found is not None  # noqa: S101 - an aggregate gives one row
     return found
 
 
@@ -194,11 +188,7 @@ def move_due(
 
 
 def _values(
-    wanted: BillFilter,
-    scope: Scope,
-    *,
-    after: tuple[datetime, int] | None,
-    limit: int | None,
+    wanted: BillFilter, scope: Scope, after: tuple[datetime, int] | None = None
 ) -> dict[str, object]:
     search = (wanted.search or "").strip()
     prefix, _, digits = search.upper().partition("-")
@@ -207,8 +197,7 @@ def _values(
         **asdict(wanted),
         "number": search.upper() if is_number else None,
         "words": None if is_number else like(search),
-        "scope": None if scope is None else list(scope),
+        "scope": as_list(scope),
         "after_time": after[0] if after else None,
         "after_id": after[1] if after else None,
-        "limit": limit,
     }

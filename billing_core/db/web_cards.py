@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 from billing_core.db.cards import Batch, Card, CardEvent
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
-from billing_core.db.web_customers import Scope
+from billing_core.db.web_lists import Scope, as_list, read_page
 
 _QUERIES = load_queries("web_cards")
 
@@ -103,17 +103,14 @@ def list_batches(
 ) -> list[Batch]:
     """Return batches, newest first, before a number."""
     values = {
-        "distributors": _list(distributors),
+        "distributors": as_list(distributors),
         "distributor": distributor,
         "after": after,
         "batch_id": batch_id,
         "now": now,
         "limit": limit,
     }
-    with conn.cursor(row_factory=class_row(Batch)) as cursor:
-        return cursor.execute(
-            _QUERIES["list_batches"], values, prepare=False
-        ).fetchall()
+    return read_page(conn, _QUERIES["list_batches"], values, Batch)
 
 
 def find_batch(
@@ -135,13 +132,12 @@ def list_cards(
 ) -> list[Card]:
     """Return cards, newest first, before a serial."""
     values = asdict(wanted) | {
-        "distributors": _list(distributors),
+        "distributors": as_list(distributors),
         "now": now,
         "after": after,
         "limit": limit,
     }
-    with conn.cursor(row_factory=class_row(Card)) as cursor:
-        return cursor.execute(_QUERIES["list_cards"], values, prepare=False).fetchall()
+    return read_page(conn, _QUERIES["list_cards"], values, Card)
 
 
 def is_range_of(
@@ -177,13 +173,12 @@ def list_tries(
     """Return tries of PINs, newest first, before a (time, id)."""
     after_at, after_id = after or (None, None)
     values = asdict(wanted) | {
-        "scope": None if scope is None else list(scope),
+        "scope": as_list(scope),
         "after_at": after_at,
         "after_id": after_id,
         "limit": limit,
     }
-    with conn.cursor(row_factory=class_row(TryRow)) as cursor:
-        return cursor.execute(_QUERIES["list_tries"], values, prepare=False).fetchall()
+    return read_page(conn, _QUERIES["list_tries"], values, TryRow)
 
 
 def list_locked(conn: Connection, *, now: datetime) -> list[Locked]:

@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
-from billing_core.db.web_customers import Scope
+from billing_core.db.web_lists import Scope, as_list, read_page
 
 _QUERIES = load_queries("web_dashboard")
 
@@ -61,7 +61,7 @@ def read_standing(conn: Connection, scope: Scope, *, soon: datetime) -> Standing
     with conn.cursor(row_factory=class_row(Standing)) as cursor:
         found = cursor.execute(
             _QUERIES["read_standing"],
-            {"scope": _list(scope), "soon": soon},
+            {"scope": as_list(scope), "soon": soon},
             prepare=False,
         ).fetchone()
     assert found is not None  # noqa: S101 - a SELECT without FROM gives one row
@@ -72,18 +72,15 @@ def collected_by_day(
     conn: Connection, scope: Scope, *, since: datetime, zone: ZoneInfo
 ) -> list[Collected]:
     """Return what came in, by day and method."""
-    values = {"scope": _list(scope), "since": since, "zone": zone.key}
-    with conn.cursor(row_factory=class_row(Collected)) as cursor:
-        return cursor.execute(
-            _QUERIES["collected_by_day"], values, prepare=False
-        ).fetchall()
+    values = {"scope": as_list(scope), "since": since, "zone": zone.key}
+    return read_page(conn, _QUERIES["collected_by_day"], values, Collected)
 
 
 def logins_by_hour(
     conn: Connection, scope: Scope, *, since: datetime
 ) -> dict[datetime, int]:
     """Return how many sessions began, by hour (UTC)."""
-    values = {"scope": _list(scope), "since": since}
+    values = {"scope": as_list(scope), "since": since}
     rows = conn.execute(_QUERIES["logins_by_hour"], values, prepare=False)
     return {row[0]: row[1] for row in rows}
 
@@ -92,7 +89,7 @@ def rejects_by_hour(
     conn: Connection, scope: Scope, *, since: datetime
 ) -> dict[datetime, int]:
     """Return how many logins were refused, by hour (UTC)."""
-    values = {"scope": _list(scope), "since": since}
+    values = {"scope": as_list(scope), "since": since}
     rows = conn.execute(_QUERIES["rejects_by_hour"], values, prepare=False)
     return {row[0]: row[1] for row in rows}
 
@@ -107,7 +104,3 @@ def latest_runs(conn: Connection) -> list[LatestRun]:
     """Return the newest run of each billing job."""
     with conn.cursor(row_factory=class_row(LatestRun)) as cursor:
         return cursor.execute(_QUERIES["latest_runs"]).fetchall()
-
-
-def _list(scope: Scope) -> list[int] | None:
-    return None if scope is None else list(scope)

@@ -1,5 +1,6 @@
 """What was done by whom, how the billing runs went, and what waits."""
 
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -8,6 +9,7 @@ from psycopg.rows import class_row
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
 from billing_core.db.runs import Run
+from billing_core.db.web_lists import read_page, stream_all
 
 _QUERIES = load_queries("web_logs")
 
@@ -78,14 +80,15 @@ def list_events(
     limit: int,
 ) -> list[LogEntry]:
     """Return entries of all logs, newest first, after a (time, rank)."""
-    after_at, after_rank = after or (None, None)
-    values = asdict(wanted) | {
-        "after_at": after_at,
-        "after_rank": after_rank,
-        "limit": limit,
-    }
-    with conn.cursor(row_factory=class_row(LogEntry)) as cursor:
-        return cursor.execute(_QUERIES["list_events"], values, prepare=False).fetchall()
+    values = _events(wanted, after) | {"limit": limit}
+    return read_page(conn, _QUERIES["list_events"], values, LogEntry)
+
+
+def stream_events(
+    conn: Connection, wanted: LogFilter
+) -> Generator[LogEntry, None, None]:
+    """Yield every entry that a filter leaves, without holding them all."""
+    return stream_all(conn, _QUERIES["list_events"], _events(wanted), LogEntry)
 
 
 def list_runs(
@@ -103,8 +106,7 @@ def list_runs(
         "after": after,
         "limit": limit,
     }
-    with conn.cursor(row_factory=class_row(Run)) as cursor:
-        return cursor.execute(_QUERIES["list_runs"], values, prepare=False).fetchall()
+    return read_page(conn, _QUERIES["list_runs"], values, Run)
 
 
 def list_heartbeats(conn: Connection) -> list[Heartbeat]:
@@ -121,3 +123,10 @@ def read_backlogs(conn: Connection, *, since: datetime, now: datetime) -> Backlo
         ).fetchone()
     assert found is not None  # noqa: S101 - a SELECT without FROM gives one row
     return found
+
+
+def _events(
+    wanted: LogFilter, after: tuple[datetime, int] | None = None
+) -> dict[str, object]:
+    after_at, after_rank = after or (None, None)
+    return {**asdict(wanted), "after_at": after_at, "after_rank": after_rank}

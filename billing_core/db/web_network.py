@@ -5,12 +5,19 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from psycopg import sql
 from psycopg.rows import class_row
 
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
-from billing_core.db.web_customers import COUNTED_MAX, Scope, like
+from billing_core.db.web_lists import (
+    COUNTED_MAX,
+    Scope,
+    as_list,
+    like,
+    read_page,
+    read_totals,
+    stream_all,
+)
 from billing_core.mac_addresses import parse_mac
 
 _QUERIES = load_queries("web_network")
@@ -178,36 +185,29 @@ def list_online(
     limit: int,
 ) -> list[OnlineRow]:
     """Return sessions that run, newest first, before a session's id."""
-    values = _online(wanted, scope, now=now, after=after, limit=limit)
-    with conn.cursor(row_factory=class_row(OnlineRow)) as cursor:
-        return cursor.execute(_QUERIES["list_online"], values, prepare=False).fetchall()
+    values = _online(wanted, scope, now, after) | {"limit": limit}
+    return read_page(conn, _QUERIES["list_online"], values, OnlineRow)
 
 
 def stream_online(
     conn: Connection, wanted: OnlineFilter, scope: Scope, *, now: datetime
 ) -> Generator[OnlineRow, None, None]:
     """Yield every session that a filter leaves, without holding them all."""
-    with (
-        conn.transaction(),
-        conn.cursor("export", row_factory=class_row(OnlineRow)) as cursor,
-    ):
-        cursor.itersize = 1000
-        values = _online(wanted, scope, now=now, after=None, limit=None)
-        cursor.execute(_QUERIES["list_online"], values)
-        yield from cursor
+    values = _online(wanted, scope, now)
+    return stream_all(conn, _QUERIES["list_online"], values, OnlineRow)
 
 
 def total_online(
     conn: Connection, wanted: OnlineFilter, scope: Scope, *, now: datetime
 ) -> OnlineTotals:
     """Sum up what a filter leaves, up to COUNTED_MAX and one more."""
-    query = sql.SQL(_QUERIES["total_online"]).format(
-        filtered=sql.SQL(_QUERIES["list_online"])
+    (found,) = read_totals(
+        conn,
+        _QUERIES["total_online"],
+        _QUERIES["list_online"],
+        _online(wanted, scope, now),
+        OnlineTotals,
     )
-    values = _online(wanted, scope, now=now, after=None, limit=COUNTED_MAX + 1)
-    with conn.cursor(row_factory=class_row(OnlineTotals)) as cursor:
-        found = cursor.execute(query, values, prepare=False).fetchone()
-    assert found is not None  # noqa: S101 - an aggregate gives one row
     return found
 
 
@@ -220,17 +220,16 @@ def list_rejects(
     limit: int,
 ) -> list[RejectRow]:
     """Return refused logins, newest first, before a (time, id)."""
-    after_at, after_id = after or (None, None)
-    values = asdict(wanted) | {
-        "scope": _list(scope),
-        "after_at": after_at,
-        "after_id": after_id,
-        "limit": limit,
-    }
-    with conn.cursor(row_factory=class_row(RejectRow)) as cursor:
-        return cursor.execute(
-            _QUERIES["list_rejects"], values, prepare=False
-        ).fetchall()
+    values = _rejects(wanted, scope, after) | {"limit": limit}
+    return read_page(conn, _QUERIES["list_rejects"], values, RejectRow)
+
+
+def stream_rejects(
+    conn: Connection, wanted: RejectFilter, scope: Scope
+) -> Generator[RejectRow, None, None]:
+    """Yield every refused login that a filter leaves, without holding them all."""
+    values = _rejects(wanted, scope)
+    return stream_all(conn, _QUERIES["list_rejects"], values, RejectRow)
 
 
 def count_rejects(
@@ -239,19 +238,26 @@ def count_rejects(
     """Return how many logins were refused since a moment, by reason, most first."""
     rows = conn.execute(
         _QUERIES["count_rejects"],
-        {"scope": _list(scope), "since": since},
+        {"scope": as_list(scope), "since": since},
         prepare=False,
     ).fetchall()
     return [(str(reason), int(count)) for reason, count in rows]
 
 
+def _rejects(
+    wanted: RejectFilter, scope: Scope, after: tuple[datetime, int] | None = None
+) -> dict[str, object]:
+    after_at, after_id = after or (None, None)
+    return {
+        **asdict(wanted),
+        "scope": as_list(scope),
+        "after_at": after_at,
+        "after_id": after_id,
+    }
+
+
 def _online(
-    wanted: OnlineFilter,
-    scope: Scope,
-    *,
-    now: datetime,
-    after: int | None,
-    limit: int | None,
+    wanted: OnlineFilter, scope: Scope, now: datetime, after: int | None = None
 ) -> dict[str, object]:
     search = (wanted.search or "").strip()
     mac, address = parse_mac(search), _address(search)
@@ -260,10 +266,9 @@ def _online(
         "mac": mac,
         "address": address,
         "words": None if mac or address else like(search),
-        "scope": _list(scope),
+        "scope": as_list(scope),
         "now": now,
         "after": after,
-        "limit": limit,
     }
 
 
@@ -272,7 +277,3 @@ def _address(search: str) -> str | None:
         return str(ipaddress.ip_address(search))
     except ValueError:
         return None
-
-
-def _list(scope: Scope) -> list[int] | None:
-    return None if scope is None else list(scope)

@@ -6,13 +6,18 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from psycopg import sql
-from psycopg.rows import class_row
-
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
 from billing_core.db.receipts import receipt_number
-from billing_core.db.web_customers import COUNTED_MAX, Scope, like
+from billing_core.db.web_lists import (
+    COUNTED_MAX,
+    Scope,
+    as_list,
+    like,
+    read_page,
+    read_totals,
+    stream_all,
+)
 
 _QUERIES = load_queries("web_payments")
 # A bigint has no more digits that all fit.
@@ -26,8 +31,9 @@ class PaymentFilter:
     #: A receipt, a reference, a transaction's number, or part of a username, name or
     #: mobile.
     search: str | None = None
+    customer_id: int | None = None
     methods: Sequence[str] | None = None
-    #: Whose customer paid; 0 = the provider's own.
+    #: Whose customer paid; OWN = the provider's own.
     operator_id: int | None = None
     #: Who took or approved it, as the ledger calls him.
     taken_by: str | None = None
@@ -117,38 +123,30 @@ def list_payments(
     limit: int,
 ) -> list[PaymentRow]:
     """Return a page of payments, newest first, after one (received_at, payment_id)."""
-    values = _values(conn, wanted, scope, after=after, limit=limit)
-    with conn.cursor(row_factory=class_row(PaymentRow)) as cursor:
-        # Not prepared: each filter has a plan of its own.
-        return cursor.execute(
-            _QUERIES["list_payments"], values, prepare=False
-        ).fetchall()
+    values = _values(conn, wanted, scope, after) | {"limit": limit}
+    return read_page(conn, _QUERIES["list_payments"], values, PaymentRow)
 
 
 def stream_payments(
     conn: Connection, wanted: PaymentFilter, scope: Scope
 ) -> Generator[PaymentRow, None, None]:
     """Yield every payment that a filter leaves, without holding them all."""
-    values = _values(conn, wanted, scope, after=None, limit=None)
-    with (
-        conn.transaction(),
-        conn.cursor("export", row_factory=class_row(PaymentRow)) as cursor,
-    ):
-        cursor.itersize = 1000
-        cursor.execute(_QUERIES["list_payments"], values)
-        yield from cursor
+    values = _values(conn, wanted, scope)
+    return stream_all(conn, _QUERIES["list_payments"], values, PaymentRow)
 
 
 def total_payments(
     conn: Connection, wanted: PaymentFilter, scope: Scope
 ) -> PaymentTotals:
     """Sum up what a filter leaves by method, up to COUNTED_MAX and one more."""
-    query = sql.SQL(_QUERIES["total_payments"]).format(
-        filtered=sql.SQL(_QUERIES["list_payments"])
+    by_method = read_totals(
+        conn,
+        _QUERIES["total_payments"],
+        _QUERIES["list_payments"],
+        _values(conn, wanted, scope),
+        MethodTotal,
     )
-    values = _values(conn, wanted, scope, after=None, limit=COUNTED_MAX + 1)
-    with conn.cursor(row_factory=class_row(MethodTotal)) as cursor:
-        return PaymentTotals(cursor.execute(query, values, prepare=False).fetchall())
+    return PaymentTotals(by_method)
 
 
 def is_payment_of(
@@ -158,7 +156,7 @@ def is_payment_of(
     values = {"customer_id": customer_id, "payment_id": payment_id}
     row = conn.execute(
         _QUERIES["is_payment_of"],
-        {**values, "scope": None if scope is None else list(scope)},
+        {**values, "scope": as_list(scope)},
     ).fetchone()
     return row is not None and bool(row[0])
 
@@ -167,9 +165,7 @@ def _values(
     conn: Connection,
     wanted: PaymentFilter,
     scope: Scope,
-    *,
-    after: tuple[datetime, int] | None,
-    limit: int | None,
+    after: tuple[datetime, int] | None = None,
 ) -> dict[str, object]:
     named = _named(conn, wanted.search)
     return {
@@ -177,10 +173,9 @@ def _values(
         "methods": None if wanted.methods is None else list(wanted.methods),
         "payment_ids": named,
         "words": None if named else like(wanted.search),
-        "scope": None if scope is None else list(scope),
+        "scope": as_list(scope),
         "after_time": after[0] if after else None,
         "after_id": after[1] if after else None,
-        "limit": limit,
     }
 
 

@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
-from billing_core.db.web_customers import OWN, Scope
+from billing_core.db.web_lists import OWN, Scope, as_list
 from billing_core.money import ZERO
 
 _QUERIES = load_queries("web_summary")
@@ -121,7 +121,7 @@ def age_open_bills(
 
 def _whose(scope: Scope, operator_id: int | None) -> dict[str, object]:
     return {
-        "scope": None if scope is None else list(scope),
+        "scope": as_list(scope),
         "operator_id": operator_id,
     }
 

@@ -6,7 +6,7 @@ from psycopg.rows import class_row
 
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
-from billing_core.db.web_customers import Scope, like
+from billing_core.db.web_lists import Scope, like
 
 _QUERIES = load_queries("web_verify")
 

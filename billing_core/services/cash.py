@@ -95,6 +95,15 @@ def take_cash(
     return in_transaction(conn, work)
 
 
+def was_taken(conn: Connection, customer_id: int, key: str) -> bool:
+    """Tell whether cash with this key is on record already."""
+    try:
+        db.find_entry(conn, customer_id, f"cash:{key}")
+    except db.EntryMissingError:
+        return False
+    return True
+
+
 def _check(amount: Decimal, discount: Decimal, note: str) -> None:
     """Refuse what is no cash, or a discount that nobody explains."""
     if amount <= 0:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from billing_core.billing_terms import FREE
 from billing_core.customer_csv import Problem, Row, read_customers
 from billing_core.db import imports as db
 from billing_core.db.connect import Connection, in_transaction
@@ -60,6 +61,8 @@ class Sellers:
     ids: Mapping[str, int]
     #: Whose a customer is of whom the file does not say it; None = the provider's.
     default: int | None
+    #: Whether who imports may let them pay less than their package costs, or later.
+    may_discount: bool = True
 
 
 @dataclass(slots=True)
@@ -80,7 +83,11 @@ class Checked:
 
 
 def sellers_of(
-    conn: Connection, scope: Iterable[int] | None, default: int | None
+    conn: Connection,
+    scope: Iterable[int] | None,
+    default: int | None,
+    *,
+    may_discount: bool = True,
 ) -> Sellers:
     """Return the operators of a scope (None = all) who have customers."""
     return Sellers(
@@ -90,6 +97,7 @@ def sellers_of(
             if one.role in (OPERATOR, SUB_OPERATOR)
         },
         default,
+        may_discount,
     )
 
 
@@ -263,6 +271,26 @@ def _unknown(
         yield Problem(row.line, "profile", f"there is no billing profile {profile!r}")
     if operator is not None and operator not in sellers.ids:
         yield Problem(row.line, "operator", f"there is no operator {operator!r}")
+    if not sellers.may_discount:
+        yield from _given_away(row, package, profiles.get(profile or ""))
+
+
+def _given_away(
+    row: Row, package: Package | None, profile: Profile | None
+) -> Iterator[Problem]:
+    """Name what lets a customer pay less than his package costs, or later."""
+    told = "you may not give discounts: leave it empty"
+    for column in ("special_price", "discount", "credit_limit"):
+        if row.cells[column]:
+            yield Problem(row.line, column, told)
+    if package is not None and package.billing == FREE:
+        yield Problem(
+            row.line, "package", f"{package.name!r} is free: not yours to give"
+        )
+    if profile is not None and profile.billing_type == FREE:
+        yield Problem(
+            row.line, "profile", f"{profile.name!r} is free: not yours to give"
+        )
 
 
 def _seal(secret_key: bytes, content: bytes) -> bytes:

@@ -14,6 +14,7 @@ SELECT b.customer_id, b.bill_id, b.number, b.kind, b.period_start, b.period_end,
         OR (b.customer_id, b.bill_id) IN (SELECT n.customer_id, n.bill_id FROM bill_number n WHERE n.number = %(number)s))
    AND (%(customer_id)s::bigint IS NULL OR b.customer_id = %(customer_id)s)
    AND (NOT %(is_open)s OR b.status IN ('unpaid', 'partial'))
+   AND (NOT %(is_valid)s OR b.status <> 'void')
    AND (%(status)s::text IS NULL OR b.status = %(status)s)
    AND (%(overdue_at)s::timestamptz IS NULL OR b.status IN ('unpaid', 'partial') AND b.due_at < %(overdue_at)s)
    AND (%(kind)s::text IS NULL OR b.kind = %(kind)s)

@@ -27,7 +27,8 @@ SELECT c.customer_id, c.username, c.name, c.mobile, c.zone, c.kind, c.status, c.
    AND (%(kind)s::text IS NULL OR c.kind = %(kind)s)
    AND (%(package_id)s::bigint IS NULL OR c.package_id = %(package_id)s)
    AND (%(profile_id)s::bigint IS NULL OR c.profile_id = %(profile_id)s)
-   AND (%(operator_id)s::bigint IS NULL OR c.operator_id = %(operator_id)s)
+   AND (%(operator_id)s::bigint IS NULL OR (%(operator_id)s = 0 AND c.operator_id IS NULL)
+        OR c.operator_id = %(operator_id)s)
    AND (%(zone)s::text IS NULL OR c.zone = %(zone)s)
    AND (NOT %(owing)s OR w.due > 0)
    AND (NOT %(online)s OR c.customer_id IN (SELECT s.customer_id FROM acct_session s WHERE s.ended_at IS NULL))
@@ -64,22 +65,6 @@ SELECT (s.started_at AT TIME ZONE %(zone)s)::date AS day, sum(s.input_octets)::b
   FROM acct_session s
  WHERE s.customer_id = %(customer_id)s AND s.started_at >= %(since)s
  GROUP BY 1 ORDER BY 1
-
--- list_wallet --
--- A customer's ledger, newest first: what each entry did to the wallet, and what was in
--- it then. Postings by newer entries are taken off what is in it now.
-SELECT e.entry_id, e.kind, e.occurred_at, e.actor, e.note, coalesce(change.amount, 0) AS wallet_change,
-       w.posted - coalesce(sum(change.amount) OVER (ORDER BY e.entry_id DESC
-                                                   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS balance,
-       EXISTS (SELECT FROM ledger_entry r WHERE r.customer_id = e.customer_id AND r.reverses_entry_id = e.entry_id)
-           AS is_reversed
-  FROM (SELECT customer_id, entry_id, kind, occurred_at, actor, note FROM ledger_entry
-         WHERE customer_id = %(customer_id)s ORDER BY entry_id DESC LIMIT %(limit)s) e
-  JOIN wallet w ON w.customer_id = e.customer_id
-  LEFT JOIN LATERAL (SELECT -sum(p.amount) AS amount FROM posting p
-                      WHERE p.customer_id = e.customer_id AND p.entry_id = e.entry_id
-                        AND p.ledger_account = 'wallet') change ON true
- ORDER BY e.entry_id DESC
 
 -- list_payments_of --
 -- A customer's payments, newest first.

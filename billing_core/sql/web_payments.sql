@@ -14,6 +14,7 @@ SELECT p.customer_id, p.payment_id, c.username, c.name, c.mobile, o.username AS 
         OR (p.received_at, p.payment_id) < (%(after_time)s, %(after_id)s::bigint))
    AND (%(payment_ids)s::bigint[] IS NULL OR p.payment_id = ANY (%(payment_ids)s))
    AND (%(words)s::text IS NULL OR customer_words(c.username, c.name, c.mobile) LIKE %(words)s)
+   AND (%(customer_id)s::bigint IS NULL OR p.customer_id = %(customer_id)s)
    AND (%(methods)s::text[] IS NULL OR p.method = ANY (%(methods)s))
    AND (%(operator_id)s::bigint IS NULL OR (%(operator_id)s = 0 AND c.operator_id IS NULL)
         OR c.operator_id = %(operator_id)s)

@@ -229,9 +229,13 @@ def test_many_bills_are_paid_at_once_after_a_look_at_their_sum(site: Site) -> No
     done = admin.post("/bills/many/do", sent)
     assert (done.status_code, done.location) == (303, "/bills?status=paid")
     assert [read_bill(site.conn, *bill).status for bill in bills] == ["paid", "paid"]
+    assert "2 of 2 bills done." in admin.get("/bills").text
     admin.post("/bills/many/do", sent)
     ((count,),) = rows(site.conn, "SELECT count(*) FROM payment")
     assert count == 2, "sent twice, each is paid once"
+    again = admin.get("/bills").text
+    assert "2 of 2 bills done." in again, "and the second click tells no failure"
+    assert "already" not in again
 
 
 def test_of_many_the_ones_that_cannot_be_are_told(site: Site) -> None:
@@ -251,6 +255,26 @@ def test_of_many_the_ones_that_cannot_be_are_told(site: Site) -> None:
     assert read_bill(site.conn, *good).status == "void"
 
 
+def test_of_very_many_that_cannot_be_some_are_told_and_the_rest_counted(
+    site: Site,
+) -> None:
+    bills = [a_billed_customer(site) for _ in range(12)]
+    keys = [f"{customer_id}-{bill_id}" for customer_id, bill_id in bills]
+    admin = site.as_admin()
+    void = {"bill": keys, "what": "void", "reason": "wrong", "key": "k" * 32}
+    admin.post("/bills/many/do", void)
+    assert "12 of 12 bills done." in admin.get("/bills").text
+
+    answer = admin.post("/bills/many/do", void | {"key": "l" * 32})
+
+    # A browser drops a cookie of more than 4096 octets, and all messages with it.
+    assert all(len(c) < 4096 for c in answer.headers.getlist("Set-Cookie"))
+    page = admin.get("/bills").text
+    assert "0 of 12 bills done." in page
+    assert page.count("is void already") == 8
+    assert "4 more could not be done." in page
+
+
 def test_many_refuses_what_is_not_allowed_or_makes_no_sense(site: Site) -> None:
     mine = a_billed_customer(site, operator="mirpur")
     theirs = a_billed_customer(site, operator="uttara")
@@ -266,3 +290,62 @@ def test_many_refuses_what_is_not_allowed_or_makes_no_sense(site: Site) -> None:
     assert admin.post("/bills/many", {"bill": "x", "what": "paid"}).status_code == 400
     nothing = {"bill": both, "what": "void", "reason": "", "key": "k" * 32}
     assert admin.post("/bills/many/do", nothing).status_code == 422
+
+
+def test_the_bills_that_were_chosen_are_handed_out(site: Site) -> None:
+    mine = a_billed_customer(site, operator="mirpur")
+    other = a_billed_customer(site)
+    a_billed_customer(site)
+    keys = [f"{b[0]}-{b[1]}" for b in (mine, other)]
+    admin = site.as_admin()
+
+    answer = admin.post("/bills/chosen.csv", {"bill": keys})
+
+    table = csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff")))
+    chosen = {number_of(site, mine), number_of(site, other)}
+    assert {line["number"] for line in table} == chosen
+    assert admin.post("/bills/chosen.xlsx", {"bill": keys}).status_code == 200
+    assert admin.post("/bills/chosen.csv", {}).status_code == 422
+    mirpur = site.as_operator("mirpur")
+    assert mirpur.post("/bills/chosen.csv", {"bill": keys}).status_code == 404
+
+
+def test_what_is_void_is_not_among_the_bills_behind_a_figure(site: Site) -> None:
+    good, void = a_billed_customer(site), a_billed_customer(site)
+    admin = site.as_admin()
+    admin.post(f"/bills/{void[0]}/{void[1]}/void", {"reason": "x"})
+
+    summary = admin.get("/bills-summary?since=2026-11-01&until=2026-11-30").text
+
+    assert "status=not_void" in summary
+    page = admin.get("/bills?status=not_void").text
+    assert "1 bills" in page
+    assert shown(page, site, {"good": good, "void": void}) == {"good"}
+
+
+def test_a_period_is_told_by_its_last_day(site: Site) -> None:
+    customer_id, bill_id = a_billed_customer(site)
+    site.conn.execute(
+        "UPDATE bill SET period_start = '2026-11-01 00:00+06',"
+        " period_end = '2026-12-01 00:00+06' WHERE bill_id = %s",
+        [bill_id],
+    )
+    for path in ("/bills", f"/customers/{customer_id}"):
+        assert "1 Nov 2026 \N{EN DASH} 30 Nov 2026" in site.as_admin().get(path).text
+
+
+def test_who_comes_from_a_list_goes_back_to_it_as_it_was_filtered(site: Site) -> None:
+    customer_id, bill_id = a_billed_customer(site)
+    admin, came_from = site.as_admin(), "/bills?status=open"
+    page = admin.get(came_from).text
+    for act in ("void", "due"):
+        address = f"/bills/{customer_id}/{bill_id}/{act}?next=/bills?status%3Dopen"
+        assert address in page
+        assert f'href="{came_from}">Cancel' in admin.get(address).text
+    links = f"/bills/links?bill={customer_id}-{bill_id}&amp;next=/bills?status%3Dopen"
+    assert links in page
+    void = f"/bills/{customer_id}/{bill_id}/void"
+    done = admin.post(f"{void}?next=/bills?status%3Dopen", {"reason": "x"})
+    assert done.location == came_from
+    elsewhere = admin.get(f"{void}?next=//elsewhere.example/").text
+    assert "elsewhere.example/" not in elsewhere.partition('class="card')[2]

@@ -43,6 +43,28 @@ PAGES = (
     "/payments",
     "/payments/cash?q=rahim",
     "/verify",
+    "/customers/1/wallet",
+    "/customers/1/sessions",
+    "/customers/1/log",
+    "/customers/1/contact",
+    "/imports",
+    "/packages",
+    "/packages/new/monthly",
+    "/packages/1",
+    "/online",
+    "/rejects",
+    "/nas",
+    "/nas/new",
+    "/nas/1",
+    "/cards",
+    "/cards/all",
+    "/cards/tries",
+    "/runs",
+    "/audit-log",
+    "/settings",
+    "/settings/messages",
+    "/operators",
+    "/operators/new",
     "/account",
     "/account/second-factor",
     "/no-such-page",
@@ -228,6 +250,25 @@ def test_the_list_follows_what_is_typed_and_so_does_the_address(
     assert "q=nobody" in page.url
     search.fill("rah")
     page.get_by_role("link", name="rahim").wait_for()
+    # What is handed out is what is shown.
+    csv = page.get_by_role("link", name="CSV").get_attribute("href")
+    assert csv == "/customers/export.csv?q=rah"
+    page.get_by_role("button", name="Clear").wait_for()
     page.reload()
     assert page.get_by_role("link", name="rahim").is_visible()
+    page.context.close()
+
+
+@pytest.mark.timeout(300)
+def test_one_box_ticks_all_bills_of_a_page(chromium: Browser, address: str) -> None:
+    page = open_page(chromium, "phone")
+    log_in(page, address)
+    page.goto(f"{address}/bills")
+    bill = page.get_by_label("Choose bill")
+    page.get_by_label("All on this page").check()
+    assert bill.is_checked()
+    bill.uncheck()
+    assert not page.get_by_label("All on this page").is_checked()
+    bill.check()
+    assert page.get_by_label("All on this page").is_checked()
     page.context.close()

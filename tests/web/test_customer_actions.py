@@ -2,13 +2,16 @@
 
 import re
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from billing_core.db.customers import list_customer_events, read_customer
 from billing_core.db.profiles import NewProfile, insert_profile
 from billing_core.passwords import open_password
+from billing_core.services.billing_run import run_cycles
 from billing_core.services.customers import give_to_operator
+from billing_core.services.packages import set_withdrawn
 from tests.builders import (
     KEY,
     NOON,
@@ -251,3 +254,96 @@ def test_a_profile_change_shows_what_it_costs(site: Site) -> None:
         admin.post(address, {"profile": "nothing", "step": "make"}).status_code == 303
     )
     assert read_customer(site.conn, customer_id).profile == "nothing"
+
+
+def test_a_price_of_ones_own_needs_the_permission_to_give_discounts(site: Site) -> None:
+    insert_profile(site.conn, NewProfile("monthly", "monthly"))
+    small = a_package(site.conn, billing="monthly", price=Decimal(500))
+    large = a_package(site.conn, billing="monthly", price=Decimal(800))
+    customer_id = a_customer(site.conn, small, profile="monthly")
+    address = f"/customers/{customer_id}/package"
+    cheap = {"package": large, "special_price": "1", "step": "make"}
+    clerk = site.as_manager("view_customers", "change_packages")
+
+    assert "Special price" not in clerk.get(address).text
+    assert clerk.post(address, cheap).status_code == 403
+    assert read_customer(site.conn, customer_id).package == small
+    plain = {"package": large, "step": "make"}
+    assert clerk.post(address, plain).status_code == 303
+
+    chief = site.as_manager("view_customers", "change_packages", "give_discounts")
+    assert "Special price" in chief.get(address).text
+    assert chief.post(address, cheap).status_code == 303
+    assert read_customer(site.conn, customer_id).special_price == 1
+
+
+def test_to_bill_nobody_needs_the_permission_to_give_discounts(site: Site) -> None:
+    insert_profile(site.conn, NewProfile("monthly", "monthly"))
+    insert_profile(site.conn, NewProfile("nothing", "free"))
+    package = a_package(site.conn, billing="monthly", price=Decimal(500))
+    customer_id = a_customer(site.conn, package, profile="monthly")
+    address = f"/customers/{customer_id}/profile"
+    free = {"profile": "nothing", "step": "make"}
+    clerk = site.as_manager("view_customers", "change_packages")
+
+    assert clerk.post(address, free).status_code == 422
+    assert read_customer(site.conn, customer_id).profile == "monthly"
+    chief = site.as_manager("view_customers", "change_packages", "give_discounts")
+    assert chief.post(address, free).status_code == 303
+
+
+def test_nobody_is_put_on_a_package_that_is_not_sold_any_more(site: Site) -> None:
+    insert_profile(site.conn, NewProfile("monthly", "monthly"))
+    insert_profile(site.conn, NewProfile("other", "monthly"))
+    package = a_package(site.conn, billing="monthly", price=Decimal(500))
+    old = a_package(site.conn, billing="monthly", price=Decimal(5))
+    set_withdrawn(site.conn, old, is_withdrawn=True, actor="t", now=NOON)
+    customer_id = a_customer(site.conn, package, profile="monthly")
+    change = {"profile": "other", "package": old, "step": "make"}
+    page = site.as_admin().post(f"/customers/{customer_id}/profile", change)
+    assert page.status_code == 422
+    assert read_customer(site.conn, customer_id).package == package
+
+
+def test_the_second_of_two_clicks_leads_to_the_receipt_of_the_first(site: Site) -> None:
+    insert_profile(site.conn, NewProfile("monthly", "monthly"))
+    package = a_package(site.conn, billing="monthly", price=Decimal(500))
+    customer_id = a_customer(site.conn, package, profile="monthly")
+    run_cycles(
+        site.conn, as_of=NOON, now=NOON, zone=ZoneInfo("Asia/Dhaka"), actor="scheduler"
+    )
+    ((number,),) = rows(site.conn, "SELECT number FROM bill")
+    cash = {"amount": "500", "bills": number, "key": "k" * 32}
+    admin, address = site.as_admin(), f"/customers/{customer_id}/cash"
+
+    first, second = admin.post(address, cash), admin.post(address, cash)
+
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert first.location == second.location
+    assert rows(site.conn, "SELECT amount FROM payment") == [(Decimal(500),)]
+
+
+def test_what_is_wrong_with_cash_is_told_at_its_field(site: Site) -> None:
+    customer_id = one(site)
+    admin, address = site.as_admin(), f"/customers/{customer_id}/cash"
+    cash = {"amount": "10", "key": "k" * 32}
+    unexplained = admin.post(address, {**cash, "discount": "5"})
+    assert unexplained.status_code == 422
+    assert field_error(unexplained.text, "note") == "Say why there is a discount."
+    early = admin.post(address, {**cash, "received_on": "2099-01-01"})
+    assert early.status_code == 422
+    assert field_error(early.text, "received_on") == "That day is yet to come."
+    assert posted(site.conn, customer_id) == 0
+
+
+def test_one_may_do_a_thing_without_seeing_all_customers(site: Site) -> None:
+    customer_id = one(site)
+    clerk = site.as_manager("take_payments")
+    page = clerk.get(f"/customers/{customer_id}/cash")
+    assert page.status_code == 200
+    assert f'href="/customers/{customer_id}"' not in page.text, "a page not for him"
+
+
+def field_error(page: str, field: str) -> str | None:
+    found = re.search(rf'id="{field}-told"><strong>([^<]*)</strong>', page)
+    return found[1] if found else None

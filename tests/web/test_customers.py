@@ -83,6 +83,25 @@ def test_filters_leave_who_matches(site: Site, address: str, found: set[str]) ->
     assert {u for u in ("rahim", "karim") if f">{u}</a>" in page.text} == found
 
 
+def test_a_filter_by_operator_knows_the_providers_own(site: Site) -> None:
+    theirs(site, "mirpur", username="of-mirpur")
+    a_customer(site.conn, a_package(site.conn), username="of-the-house")
+    site.operator_id("till", "manager")
+    ((mirpur,),) = rows(
+        site.conn, "SELECT operator_id FROM operator WHERE username = 'mirpur'"
+    )
+    admin = site.as_admin()
+
+    page = admin.get("/customers?operator=0").text
+    assert ">of-the-house</a>" in page
+    assert ">of-mirpur</a>" not in page
+    assert "1 customers" in page
+    theirs_only = admin.get(f"/customers?operator={mirpur}").text
+    assert ">of-the-house</a>" not in theirs_only
+    assert ">till</option>" not in page, "staff has no customers"
+    assert "of-mirpur" not in admin.get("/customers/export.csv?operator=0").text
+
+
 def test_a_filter_that_cannot_be_is_told_at_its_field(site: Site) -> None:
     admin = site.as_admin()
     for address in ("package=abc", "suspended_by=tomorrow", "status=asleep"):

@@ -1,6 +1,7 @@
 """Customers from a CSV: each bad row and column named, then all of them or none."""
 
 import io
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +17,7 @@ from billing_core.customer_csv import (
 from billing_core.db.connect import Connection
 from billing_core.db.customers import find_customer_id, read_customer
 from billing_core.db.imports import ImportedAlreadyError
+from billing_core.db.profiles import NewProfile, insert_profile
 from billing_core.passwords import open_password
 from billing_core.services import imports as service
 from billing_core.services.audit import audit
@@ -99,6 +101,35 @@ def test_a_file_is_imported_once_however_often_it_is_sent(site: Site) -> None:
     assert rows(
         site.conn, "SELECT sealed FROM customer_import WHERE import_id = 1"
     ) == [(None,)]
+
+
+@pytest.mark.usefixtures("home")
+def test_prices_and_credit_of_ones_own_need_the_permission_to_give_discounts(
+    site: Site,
+) -> None:
+    a_package(site.conn, name="Gift", billing="free")
+    insert_profile(site.conn, NewProfile("nothing", "free"))
+    head = "username,password,package,profile,credit_limit,special_price,discount"
+    lines = [
+        "a,pw,Home,,100,,",
+        "b,pw,Home,,,1,",
+        "c,pw,Home,,,,50",
+        "d,pw,Gift,,,,",
+        "e,pw,Home,nothing,,,",
+        "f,pw,Home,,0,,0",
+    ]
+    text = "\n".join([head, *lines, ""])
+
+    clerk = site.as_manager("add_customers")
+    page = clerk.get(send(clerk, text).location).text
+
+    assert "5 problem" in page
+    for line, column in enumerate(
+        ("credit_limit", "special_price", "discount", "package", "profile"), start=2
+    ):
+        assert re.search(rf">{line}</t[hd]>.*?{column}", page, re.DOTALL), column
+    chief = site.as_manager("add_customers", "give_discounts")
+    assert "6 customer(s) can be taken on" in chief.get(send(chief, text).location).text
 
 
 @pytest.mark.usefixtures("home")

@@ -318,6 +318,18 @@ def test_a_refused_login_says_why_and_what_to_do(site: Site) -> None:
         assert ("release or change" in found.text) is has_mismatch, address
 
 
+def test_refused_logins_are_handed_out_as_they_are_filtered(site: Site) -> None:
+    site.conn.execute(
+        "INSERT INTO access_reject (username, calling_station_id, reason) VALUES"
+        " ('x', '', 'BAD_CREDENTIALS'), ('y', '', 'SUSPENDED')"
+    )
+    path = "/rejects/export.csv?reason=SUSPENDED"
+    text = site.as_admin().get(path).text.removeprefix("\ufeff")
+    (line,) = csv.DictReader(io.StringIO(text))
+    assert line["username"] == "y"
+    assert site.as_admin().get("/rejects/export.csv?since=x").status_code == 400
+
+
 def test_filters_that_cannot_be_are_told_at_their_field(site: Site) -> None:
     admin = site.as_admin()
     for path in ("/online?nas=abc", "/rejects?reason=BORED", "/rejects?since=x"):

@@ -16,6 +16,7 @@ from billing_core.db import (
     web_customers,
     web_dashboard,
     web_payments,
+    web_records,
     web_summary,
     web_verify,
 )
@@ -132,6 +133,7 @@ PAYMENT_FILTERS = {
     "method": replace(ALL_PAYMENTS, methods=["cash"]),
     "operator": replace(ALL_PAYMENTS, operator_id=3),
     "stands": replace(ALL_PAYMENTS, standing="stands"),
+    "customer": replace(ALL_PAYMENTS, customer_id=77),
 }
 ALL_ATTEMPTS = web_verify.AttemptFilter()
 ATTEMPT_FILTERS = {
@@ -223,7 +225,10 @@ def test_the_dashboard_is_read_by_indexes(watched: Connection, scope: str) -> No
 
 def test_one_customer_and_one_bill_are_read_by_indexes(watched: Connection) -> None:
     web_customers.is_customer_of(watched, 77, [3])
-    web_customers.list_wallet(watched, 77, limit=20)
+    for after in (None, 9000):
+        web_records.list_wallet(watched, 77, after=after, limit=20)
+        web_records.list_sessions_of(watched, 77, after=after, limit=20)
+        web_records.list_events_of(watched, 77, after=after, limit=20)
     web_customers.list_payments_of(watched, 77, limit=20)
     web_customers.list_zones(watched, None)
     web_customers.list_zones(watched, [3])

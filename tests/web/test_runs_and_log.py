@@ -1,5 +1,7 @@
 """The runs page and the audit log: what happened, newest first, and to whom."""
 
+import csv
+import io
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -147,6 +149,19 @@ def test_pages_of_the_log_leave_nothing_out_and_repeat_nothing(site: Site) -> No
         address = older[1].replace("&amp;", "&") if older else ""
 
     assert len(seen) == len(set(seen)) == 80
+
+
+def test_the_log_is_handed_out_as_it_is_filtered(site: Site) -> None:
+    one = a_customer(site.conn, a_package(site.conn))
+    a_customer(site.conn, a_package(site.conn))
+    admin = site.as_admin()
+    admin.post(f"/customers/{one}/suspend", {"note": "=1+1"})
+    path = "/audit-log/export.csv?what=suspended"
+    (line,) = csv.DictReader(io.StringIO(admin.get(path).text.removeprefix("\ufeff")))
+    assert (line["what"], line["by"]) == ("suspended", "operator:boss")
+    assert line["note"] == "'=1+1", "no formula"
+    assert admin.get("/audit-log/export.csv?since=x").status_code == 400
+    assert site.as_operator("mirpur").get(path).status_code == 403
 
 
 def test_only_who_may_see_logs_sees_them(site: Site) -> None:

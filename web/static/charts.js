@@ -3,18 +3,21 @@
 (() => {
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const tones = { good: "--pico-primary", bad: "--bad", plain: "--mind" };
-  const short = (value, unit) => {
-    const steps = unit === "octets"
-      ? [[1e12, " TB"], [1e9, " GB"], [1e6, " MB"], [1e3, " kB"]]
-      : unit === "money" ? [[1e7, " cr"], [1e5, " lakh"], [1e3, "k"]] : [[1e6, "M"], [1e3, "k"]];
-    for (const [size, name] of steps) {
-      if (Math.abs(value) >= size) return String(Math.round(value / size * 10) / 10) + name;
-    }
-    return String(Math.round(value * 100) / 100);
+  const large = {
+    en: { money: [[1e7, " cr"], [1e5, " lakh"], [1e3, "k"]], number: [[1e6, "M"], [1e3, "k"]] },
+    bn: { money: [[1e7, " কোটি"], [1e5, " লাখ"], [1e3, " হাজার"]], number: [[1e5, " লাখ"], [1e3, " হাজার"]] },
+  };
+  const octets = [[1e12, " TB"], [1e9, " GB"], [1e6, " MB"], [1e3, " kB"]];
+  const short = (value, unit, language) => {
+    const steps = unit === "octets" ? octets : large[language][unit];
+    const [size, name] = steps.find(([least]) => Math.abs(value) >= least) ?? [1, ""];
+    const figure = new Intl.NumberFormat(language, { maximumFractionDigits: size === 1 ? 2 : 1, useGrouping: false });
+    return figure.format(value / size) + name;
   };
   const draw = (box) => {
     const data = JSON.parse(box.dataset.chart);
-    const told = new Intl.DateTimeFormat(data.language, data.step === "day"
+    // Day before month, as everywhere on these pages.
+    const told = new Intl.DateTimeFormat(data.language === "en" ? "en-GB" : data.language, data.step === "day"
       ? { timeZone: data.zone, day: "numeric", month: "short" }
       : { timeZone: data.zone, hour: "2-digit", minute: "2-digit", hour12: false });
     const ink = colour("--pico-muted-color");
@@ -28,7 +31,7 @@
       width: isBars ? 0 : 2,
       points: { show: false },
       paths: isBars ? uPlot.paths.bars({ size: [0.7 / data.series.length, 24], align: data.series.length > 1 ? (index ? 1 : -1) : 0 }) : undefined,
-      value: (_, value) => value === null ? "–" : short(value, data.unit),
+      value: (_, value) => value === null ? "–" : short(value, data.unit, data.language),
     }));
     const step = data.step === "day" ? 86400 : 3600;
     const options = {
@@ -39,9 +42,9 @@
       scales: { x: { range: (_, low, high) => [low - step / 2, high + step / 2] }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
       axes: [
         { ...axis, values: (_, marks) => marks.map((at) => told.format(at * 1000)) },
-        { ...axis, size: 64, values: (_, marks) => marks.map((value) => short(value, data.unit)) },
+        { ...axis, size: 64, values: (_, marks) => marks.map((value) => short(value, data.unit, data.language)) },
       ],
-      series: [{ value: (_, at) => at === null ? "–" : told.format(at * 1000) }, ...series],
+      series: [{ label: data.moment, value: (_, at) => at === null ? "–" : told.format(at * 1000) }, ...series],
     };
     box.replaceChildren();
     const chart = new uPlot(options, [data.moments, ...data.series.map((one) => one.values)], box);

@@ -1,0 +1,122 @@
+"""Who a customer is: his password, his device, how he is reached."""
+
+from flask import flash
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from billing_core.db.customers import Contact
+from billing_core.permissions import Permission
+from billing_core.services import customers
+from web.access import Page, my_customer, operator_pages
+from web.acting import act
+from web.customer_acting import asked_of
+from web.desk import desk
+from web.forms import (
+    LANGUAGE_CHOICES,
+    DataRequired,
+    Length,
+    MacField,
+    OperatorForm,
+    PasswordField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+
+pages = operator_pages(
+    "customer_identity",
+    "/customers/<int:customer_id>",
+    needs=Permission.EDIT_CUSTOMERS,
+)
+
+
+class PasswordForm(OperatorForm):
+    """Another password."""
+
+    password = PasswordField(_l("New password"), [DataRequired(), Length(max=128)])
+
+
+class DeviceForm(OperatorForm):
+    """The only device one may log in from."""
+
+    mac = MacField(_l("Device"), description=_l("Empty: any device."))
+
+
+class ContactForm(OperatorForm):
+    """Who he is and how he is reached."""
+
+    name = StringField(_l("Name"), [Length(max=200)])
+    mobile = StringField(_l("Mobile"), [Length(max=30)])
+    mail = StringField(_l("Mail"), [Length(max=200)])
+    language = SelectField(_l("Language"), choices=LANGUAGE_CHOICES)
+    zone = StringField(_l("Zone"), [Length(max=100)])
+    address = TextAreaField(_l("Address"), [Length(max=500)])
+    comment = TextAreaField(_l("Comment"), [Length(max=1000)])
+
+
+@pages.route("/password", methods=["GET", "POST"])
+def password(customer_id: int) -> Page:
+    """Give him another password."""
+    at, customer, form = desk(), my_customer(customer_id), PasswordForm()
+
+    def do() -> None:
+        customers.set_password(
+            at.conn,
+            customer.username,
+            form.password.data,
+            secret_key=at.settings.secret_key,
+            actor=at.actor,
+            now=at.now,
+        )
+        flash(_("He has a new password."))
+
+    asked = asked_of(
+        customer,
+        title=_("Change password"),
+        button=_("Change it"),
+        told=[_("For his connection and the portal. Running sessions go on.")],
+    )
+    return act(form, do, asked, field="password")
+
+
+@pages.route("/device", methods=["GET", "POST"])
+def device(customer_id: int) -> Page:
+    """Let him log in from one device only, or from any."""
+    at, customer = desk(), my_customer(customer_id)
+    form = DeviceForm(mac=customer.mac_binding or "")
+
+    def do() -> None:
+        customers.set_mac_binding(
+            at.conn, customer.username, form.mac.mac, actor=at.actor, now=at.now
+        )
+        flash(
+            _("Only %(mac)s may log in.", mac=form.mac.mac)
+            if form.mac.mac
+            else _("Any device may log in.")
+        )
+
+    asked = asked_of(
+        customer,
+        title=_("Device"),
+        button=_("Save"),
+        told=[_("He bought another device? Empty the field, or write its address.")],
+    )
+    return act(form, do, asked, field="mac")
+
+
+@pages.route("/contact", methods=["GET", "POST"])
+def contact(customer_id: int) -> Page:
+    """Say anew who he is and how he is reached."""
+    at, customer = desk(), my_customer(customer_id)
+    form = ContactForm(obj=customer)
+
+    def do() -> None:
+        new = Contact(
+            **{name: form[name].data or "" for name in Contact.__dataclass_fields__}
+        )
+        customers.change_contact(
+            at.conn, customer.username, new, actor=at.actor, now=at.now
+        )
+        flash(_("Saved."))
+
+    return act(form, do, asked_of(customer, title=_("Contact"), button=_("Save")))
