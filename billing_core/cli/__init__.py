@@ -13,6 +13,7 @@ COMMANDS = {
     "down": "billing_core.cli.stack:down",
     "status": "billing_core.cli.stack:status",
     "doctor": "billing_core.cli.stack:doctor",
+    "radius": "billing_core.cli.radius:radius",
     "nas": "billing_core.cli.nas:nas",
     "package": "billing_core.cli.package:package",
     "profile": "billing_core.cli.profile:profile",

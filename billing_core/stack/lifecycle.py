@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from billing_core.db.nas import NasTraits
-from billing_core.settings import Settings, load_settings
+from billing_core.settings import load_settings
 from billing_core.stack import cluster as clusters
 from billing_core.stack import control, radius
 from billing_core.stack.config_file import write_config
@@ -34,7 +34,7 @@ from billing_core.stack.processes import (
     write_spec,
 )
 from billing_core.stack.programs import log_tail
-from billing_core.stack.radius_variables import radius_variables
+from billing_core.stack.radius_variables import embedded_node, radius_variables
 from billing_core.stack.secret_files import (
     server_secret,
 )
@@ -153,7 +153,7 @@ def _start_in_order(around: Surroundings, state: State, say: Say) -> None:
     clients: list[NasTraits] = []
     for name in state.processes:
         if name == "freeradius" and control.process_pid(layout.run, name) is None:
-            _prepare_freeradius(around, state, settings, clients)
+            _prepare_freeradius(around, state, clients)
         if control.process_pid(layout.run, name) is None:
             say(f"Starting {name}.")
             control.release(layout.run, name)
@@ -187,11 +187,11 @@ def _refuse_what_ended_again(layout: Layout, state: State) -> None:
 
 
 def _prepare_freeradius(
-    around: Surroundings, state: State, settings: Settings, clients: list[NasTraits]
+    around: Surroundings, state: State, clients: list[NasTraits]
 ) -> None:
     radius.render(
         around.layout.freeradius,
-        radius_variables(around, state, settings, clients),
+        radius_variables(embedded_node(around, state), clients),
         around.server,
     )
     radius.check(

@@ -12,7 +12,6 @@ from billing_core.stack.errors import StackError
 
 LIB_DIR = Path("/usr/lib/freeradius")
 RADDB_DIR = Path("/etc/freeradius/3.0")
-DICTIONARY_DIR = Path("/usr/share/freeradius")
 # Of this machine's kind: x86_64-linux-gnu, aarch64-linux-gnu.
 SHARED_LIB_DIR = Path("/usr/lib") / str(sysconfig.get_config_var("MULTIARCH"))
 POSTGRES_VERSIONS = Path("/usr/lib/postgresql")
@@ -47,14 +46,20 @@ class Programs:
 
 def find_programs(wanted_postgres: int | None = None) -> Programs:
     """Find the servers, or say which package is missing or known to be broken."""
+    freeradius, version = find_freeradius()
+    postgres_bin, postgres_version = find_postgres(wanted_postgres)
+    return Programs(freeradius, version, postgres_bin, postgres_version)
+
+
+def find_freeradius() -> tuple[Path, tuple[int, ...]]:
+    """Find FreeRADIUS and its version, or say what is missing or known to be broken."""
     missing = missing_packages(NEEDED_FILES)
     if missing:
         raise StackError(f"Missing Debian packages: {', '.join(missing)}.", SETUP)
-    postgres_bin, postgres_version = find_postgres(wanted_postgres)
     freeradius = NEEDED_FILES["freeradius"]
     version = freeradius_version(freeradius)
     refuse_broken_freeradius(version)
-    return Programs(freeradius, version, postgres_bin, postgres_version)
+    return freeradius, version
 
 
 def missing_packages(needed: dict[str, Path]) -> list[str]:
