@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
 from billing_core.accounting import AcctSession
+from billing_core.decisions import LIMIT_OCTETS_MAX, LIMIT_SECONDS_MAX
 from billing_core.money import MINOR_UNIT, ZERO, VatSplit, split_vat
 from billing_core.tariff import (
     Tariff,
@@ -99,8 +100,11 @@ def limit_by_money(session: AcctSession, tariff: Tariff, held: Decimal) -> bool:
     predicted moment catches that.
     """
     amount = session.charged + held
-    session.limit_seconds = affordable_seconds(tariff, amount, session.octets)
-    session.limit_octets = affordable_octets(tariff, amount, session.session_seconds)
+    seconds = affordable_seconds(tariff, amount, session.octets)
+    octets = affordable_octets(tariff, amount, session.session_seconds)
+    # A little a MB makes much money reach further than any column does.
+    session.limit_seconds = seconds and min(seconds, LIMIT_SECONDS_MAX)
+    session.limit_octets = octets and min(octets, LIMIT_OCTETS_MAX)
     session.cut_at, session.cut_reason = _cut(session, None, BALANCE_EXHAUSTED)
     return _is_at(session.session_seconds, session.limit_seconds) or _is_at(
         session.octets, session.limit_octets

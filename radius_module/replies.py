@@ -239,11 +239,12 @@ def _mikrotik_rate(bps: int | None) -> str:
 
 
 def _wispr_rates(up_bps: int | None, down_bps: int | None) -> Pairs:
+    # 32 bits end at 4.29 Gbit/s: who bought more gets the most that can be said.
     pairs: Pairs = ()
     if up_bps is not None:
-        pairs += (_integer("WISPr-Bandwidth-Max-Up", up_bps),)
+        pairs += (_integer("WISPr-Bandwidth-Max-Up", min(up_bps, INTEGER_MAX)),)
     if down_bps is not None:
-        pairs += (_integer("WISPr-Bandwidth-Max-Down", down_bps),)
+        pairs += (_integer("WISPr-Bandwidth-Max-Down", min(down_bps, INTEGER_MAX)),)
     return pairs
 
 

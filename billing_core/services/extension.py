@@ -9,7 +9,7 @@ from billing_core.db.closing import read_day_prices, read_days_charged
 from billing_core.db.connect import Connection
 from billing_core.db.installation import read_zone
 from billing_core.db.nas import read_nas_traits
-from billing_core.decisions import day_backstop_epoch
+from billing_core.decisions import LIMIT_SECONDS_MAX, day_backstop_epoch
 from billing_core.service_days import covered_until, service_date
 from billing_core.services.rating import Batch, load_batch, rate_and_write
 from billing_core.services.session_packages import PACKAGE_CHANGED
@@ -80,7 +80,8 @@ def _timeout(session: AcctSession, ends_at: datetime | None) -> int | None:
     """Return Session-Timeout as a CoA tells it: counted from the session's start."""
     if ends_at is None:
         return None
-    return max(int((ends_at - session.started_at).total_seconds()), 1)
+    seconds = int((ends_at - session.started_at).total_seconds())
+    return min(max(seconds, 1), LIMIT_SECONDS_MAX)
 
 
 def _day_backstops(

@@ -21,7 +21,7 @@ from radius_module.coa import (
     CoaTarget,
     is_retryable,
 )
-from radius_module.replies import coa_limits, coa_rates
+from radius_module.replies import ReplyError, coa_limits, coa_rates
 
 log = logging.getLogger(__name__)
 
@@ -121,13 +121,13 @@ async def _send(
     if nas is None or nas.coa_port is None:
         note(item, Answer("NO_COA", None, is_retryable=False))
         return
-    request = request_for(item, nas)
-    if request is None:
-        note(item, Answer("NO_COA", None, is_retryable=False))
-        return
     try:
+        request = request_for(item, nas)
+        if request is None:
+            note(item, Answer("NO_COA", None, is_retryable=False))
+            return
         result = await client.send(target_of(nas, nas.coa_port), request)
-    except CoaRequestError as error:
+    except (CoaRequestError, ReplyError) as error:
         log.error("coa.unsendable outbox_id=%s error=%s", item.outbox_id, error)
         note(item, Answer("NO_COA", None, is_retryable=False))
         return

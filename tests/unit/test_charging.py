@@ -24,6 +24,7 @@ from billing_core.charging import (
     share_of_funds,
     vat_of,
 )
+from billing_core.decisions import LIMIT_OCTETS_MAX, LIMIT_SECONDS_MAX
 from billing_core.tariff import Tariff, session_worth
 from tests.records import T0, a_session
 from tests.unit.test_tariff import tariffs
@@ -41,6 +42,16 @@ def grown(session: AcctSession, seconds: int, octets: int = 0) -> AcctSession:
     session.session_seconds += seconds
     session.output_octets += octets
     return session
+
+
+def test_little_a_mb_and_much_money_give_limits_that_columns_hold() -> None:
+    cheapest = Tariff(price_per_minute=D("0.000001"), price_per_mb=D("0.000001"))
+    session = a_session()
+    assert not limit_by_money(session, cheapest, D("99999999999999.99"))
+    assert session.limit_seconds == LIMIT_SECONDS_MAX
+    assert session.limit_octets == LIMIT_OCTETS_MAX
+    assert limit_by_money(session, ONE_A_MINUTE, D(0))
+    assert (session.limit_seconds, session.limit_octets) == (0, None)
 
 
 @given(
