@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for scripts."
@@ -60,19 +62,34 @@ def show_table(
     count = 0
     for row in rows:
         plain = as_plain(row, zone)
-        table.add_row(*[_cell(plain.get(column)) for column in columns])
+        table.add_row(*[as_cell(plain.get(column)) for column in columns])
         count += 1
     if count:
-        is_terminal = Console().is_terminal
-        width = None if is_terminal else _PIPE_COLUMNS
-        Console(width=width, soft_wrap=True).print(table)
+        print_table(table)
     else:
         click.echo(empty)
 
 
-def _cell(value: object) -> str:
+def print_table(table: Table) -> None:
+    """Print a table as wide as the terminal; into a pipe, as wide as it is."""
+    is_terminal = Console().is_terminal
+    width = None if is_terminal else _PIPE_COLUMNS
+    Console(width=width, soft_wrap=True).print(table)
+
+
+def as_cell(value: object) -> Text:
+    """Write a value so that it is shown as it is, whoever chose it.
+
+    Anybody may try to log in, and his username is shown: a str would be read as rich's
+    markup ("[/b]" ends the command), and control characters command the terminal.
+    """
     if value is None:
-        return "-"
+        return Text("-")
     if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)
+        return Text("yes" if value else "no")
+    return Text("".join(map(_visible, str(value))))
+
+
+def _visible(character: str) -> str:
+    is_control = unicodedata.category(character) == "Cc" and character != "\n"
+    return f"\\x{ord(character):02x}" if is_control else character

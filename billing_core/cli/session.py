@@ -89,15 +89,16 @@ def show_(session_id: int, as_json: bool) -> None:
     """Show a session and what was asked of its NAS."""
     with at_desk() as desk:
         customer_id = find_session_customer(desk.conn, session_id)
-        rows = reports.list_sessions(
-            desk.conn, customer_id=customer_id, running=False, limit=10_000
+        (found,) = reports.list_sessions(
+            desk.conn,
+            customer_id=customer_id,
+            session_id=session_id,
+            running=False,
+            limit=1,
         )
-        found = next(row for row in rows if row.session_id == session_id)
-        asked = [
-            row
-            for row in list_outbox(desk.conn, username=found.username, limit=1000)
-            if row.session_id == session_id
-        ]
+        asked = list_outbox(
+            desk.conn, username=found.username, session_id=session_id, limit=1000
+        )
         show({"session": found, "asked_of_nas": asked}, desk.settings.zone)
 
 
@@ -108,6 +109,8 @@ def show_(session_id: int, as_json: bool) -> None:
 def coa(username: str | None, limit: int, as_json: bool) -> None:
     """List Disconnect and CoA requests and what the NAS answered."""
     with at_desk() as desk:
+        if username is not None:
+            find_customer_id(desk.conn, username)
         rows = list_outbox(desk.conn, username=username, limit=limit)
         if as_json:
             show(rows, desk.settings.zone)

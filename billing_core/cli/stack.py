@@ -8,11 +8,13 @@ from types import FrameType
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from billing_core.cli.output import as_cell, print_table
 from billing_core.stack.doctor import FAIL, examine
 from billing_core.stack.errors import StackError
+from billing_core.stack.findings import times
 from billing_core.stack.layout import REPOSITORY, told_plainly
 from billing_core.stack.lifecycle import bring_up, take_down
 from billing_core.stack.state import ALL_PROCESSES, DATABASE_AWAY_POLICIES
@@ -153,7 +155,7 @@ def _show_status(found: dict[str, Any]) -> None:
     for process in found["processes"]:
         pid = f" (pid {process['pid']})" if process["pid"] else ""
         restarts = process["restarts"]
-        told = f", restarted {restarts} times" if restarts else ""
+        told = f", restarted {times(restarts)}" if restarts else ""
         last = f", last time it {process['last_end']}" if restarts else ""
         click.echo(f"{process['name']:<11} {process['state']}{pid}{told}{last}")
 
@@ -170,15 +172,18 @@ def doctor(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([finding.as_json() for finding in findings], indent=2))
     else:
-        table = Table("", "check", "found", "how to mend it")
+        table = Table("", "check")
+        # A path that does not fit goes on in the next line, whole.
+        table.add_column("found", overflow="fold")
+        table.add_column("how to mend it", overflow="fold")
         for finding in findings:
             colour = {"ok": "green", "warn": "yellow"}.get(finding.state, "red")
             table.add_row(
-                f"[{colour}]{finding.state}[/]",
-                finding.check,
-                finding.found,
-                finding.mend,
+                Text(finding.state, style=colour),
+                as_cell(finding.check),
+                as_cell(finding.found),
+                as_cell(finding.mend),
             )
-        Console(width=None).print(table)
+        print_table(table)
     if any(finding.state == FAIL for finding in findings):
         raise SystemExit(1)

@@ -107,11 +107,14 @@ def read_secret(value: str | None, file: str | None, prompt: str) -> str:
     """Return a secret from an option, a file ('-' = standard input) or a question."""
     if value is not None:
         return value
-    if file == "-":
-        return sys.stdin.readline().rstrip("\n")
-    if file is not None:
-        try:
-            return Path(file).read_text(encoding="utf-8").strip("\n")
-        except OSError as error:
-            raise click.UsageError(f"{file}: {error.strerror}") from error
-    return str(click.prompt(prompt, hide_input=True, confirmation_prompt=True))
+    if file is None:
+        return str(click.prompt(prompt, hide_input=True, confirmation_prompt=True))
+    is_piped = file == "-"
+    try:
+        octets = sys.stdin.buffer.readline() if is_piped else Path(file).read_bytes()
+        return octets.decode("utf-8").strip("\r\n")
+    except OSError as error:
+        raise click.UsageError(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        where = "standard input" if is_piped else file
+        raise click.UsageError(f"{where}: it is not text in UTF-8") from None

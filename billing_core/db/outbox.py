@@ -138,10 +138,15 @@ def next_due(conn: Connection) -> datetime | None:
 
 
 def list_outbox(
-    conn: Connection, *, username: str | None, limit: int
+    conn: Connection,
+    *,
+    username: str | None,
+    limit: int,
+    session_id: int | None = None,
 ) -> list[OutboxRow]:
-    """Return the newest requests, of one customer or of all."""
+    """Return the newest requests, of one customer or session or of all."""
     with conn.cursor(row_factory=class_row(OutboxRow)) as cursor:
         return cursor.execute(
-            _QUERIES["list_outbox"], {"username": username, "limit": limit}
+            _QUERIES["list_outbox"],
+            {"username": username, "session_id": session_id, "limit": limit},
         ).fetchall()

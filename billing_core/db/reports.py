@@ -66,13 +66,23 @@ class UnknownNasRow:
 
 
 def list_sessions(
-    conn: Connection, *, customer_id: int | None, running: bool, limit: int
+    conn: Connection,
+    *,
+    customer_id: int | None,
+    running: bool,
+    limit: int,
+    session_id: int | None = None,
 ) -> list[SessionRow]:
-    """Return the newest sessions."""
+    """Return the newest sessions, or one of them."""
     with conn.cursor(row_factory=class_row(SessionRow)) as cursor:
         return cursor.execute(
             _QUERIES["list_sessions"],
-            {"customer_id": customer_id, "running": running, "limit": limit},
+            {
+                "customer_id": customer_id,
+                "session_id": session_id,
+                "running": running,
+                "limit": limit,
+            },
         ).fetchall()
 
 

@@ -56,5 +56,6 @@ SELECT o.outbox_id, c.username, n.name AS nas, o.session_id, o.kind, o.reason, o
   FROM outbox o
   JOIN nas n ON n.nas_id = o.nas_id
   JOIN customer c ON c.customer_id = o.customer_id
- WHERE %(username)s::text IS NULL OR c.username = %(username)s
+ WHERE (%(username)s::text IS NULL OR c.username = %(username)s)
+   AND (%(session_id)s::bigint IS NULL OR o.session_id = %(session_id)s)
  ORDER BY o.outbox_id DESC LIMIT %(limit)s

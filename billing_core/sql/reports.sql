@@ -1,5 +1,5 @@
 -- list_sessions --
--- Sessions for people, newest first: of one customer or all, running or all.
+-- Sessions for people, newest first: of one customer or all, one of his, running or all.
 SELECT s.session_id, s.customer_id, s.username, n.name AS nas, p.name AS package, s.state, s.acct_session_id,
        s.calling_station_id, host(s.framed_ip) AS framed_ip, s.framed_ipv6, s.started_at, s.last_event_at,
        s.ended_at, s.terminate_cause, s.session_seconds, s.input_octets, s.output_octets, s.charged, s.billed,
@@ -10,6 +10,7 @@ SELECT s.session_id, s.customer_id, s.username, n.name AS nas, p.name AS package
   JOIN package p ON p.package_id = s.package_id
   LEFT JOIN nas n ON n.nas_id = s.nas_id
  WHERE (%(customer_id)s::bigint IS NULL OR s.customer_id = %(customer_id)s)
+   AND (%(session_id)s::bigint IS NULL OR s.session_id = %(session_id)s)
    AND (NOT %(running)s OR s.ended_at IS NULL)
  ORDER BY s.session_id DESC LIMIT %(limit)s
 

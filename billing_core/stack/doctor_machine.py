@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from billing_core.stack import control, radius
 from billing_core.stack.cluster import made_by_version
-from billing_core.stack.findings import Finding, Patient, fail, ok, warn
+from billing_core.stack.findings import Finding, Patient, fail, ok, times, warn
 from billing_core.stack.packages import (
     embedded_python,
     find_programs,
@@ -108,7 +108,7 @@ def _process(patient: Patient, name: str) -> Finding:
             name, found, f"`khata up` starts it. The end of {log}:\n{log_tail(log, 4)}"
         )
     if state.restarts:
-        found = f"restarted {state.restarts} times; last time it {state.last_end}"
+        found = f"restarted {times(state.restarts)}; last time it {state.last_end}"
         return warn(name, found, f"See {log}.")
     return ok(name, f"runs (pid {state.pid})")
 

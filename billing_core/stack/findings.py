@@ -51,3 +51,8 @@ def warn(check: str, found: str, mend: str) -> Finding:
 def fail(check: str, found: str, mend: str) -> Finding:
     """Customers or money suffer from this now."""
     return Finding(check, FAIL, found, mend)
+
+
+def times(count: int) -> str:
+    """Write how often something happened."""
+    return "once" if count == 1 else f"{count} times"

@@ -32,7 +32,7 @@ class Khata:
 
     config: Path
 
-    def __call__(self, *arguments: str, stdin: str | None = None) -> Told:
+    def __call__(self, *arguments: str, stdin: str | bytes | None = None) -> Told:
         """Run a command, wherever it ends."""
         result = CliRunner().invoke(
             main,

@@ -1,5 +1,7 @@
 """`khata session, bill, audit`: what happened, for people and for scripts."""
 
+import getpass
+import os
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,48 @@ def test_rejected_logins_and_strangers_are_listed(
     )
 
 
+@pytest.mark.parametrize("name", ["[/b]", "[red]", ":smile:", "a\x1b[2J\x9b2J\x07b"])
+def test_whatever_name_somebody_tried_is_listed_as_it_is(
+    khata: Khata, conn: Connection, name: str
+) -> None:
+    conn.execute(
+        "INSERT INTO access_reject (username, calling_station_id, reason)"
+        " VALUES (%s, %s, 'UNKNOWN_CUSTOMER')",
+        [name, name],
+    )
+    shown = khata.ok("session", "list", "--rejected").out
+    safe = (
+        name.replace("\x1b", r"\x1b").replace("\x9b", r"\x9b").replace("\x07", r"\x07")
+    )
+    assert shown.count(safe) == 2
+    assert not {"\x1b", "\x9b", "\x07"} & set(shown)
+    told = khata.ok("session", "list", "--rejected", "--json").json
+    assert [row["username"] for row in told] == [name]
+
+
+def test_a_session_is_shown_however_many_came_after_it(
+    khata: Khata, conn: Connection, online: tuple[int, Packets]
+) -> None:
+    first = sessions_of(conn, online[0])[0]["session_id"]
+    khata.ok("session", "disconnect", str(first))
+    conn.execute(
+        "INSERT INTO acct_session (customer_id, session_id, nas_id, package_id, state,"
+        " username, started_at, last_event_at, ended_at, interim_interval_seconds)"
+        " SELECT customer_id, session_id + n, nas_id, package_id, 'ended', username,"
+        " now(), now(), now(), 300 FROM acct_session, generate_series(1, 10001) AS n"
+        " WHERE session_id = %s",
+        [first],
+    )
+    conn.execute(
+        "INSERT INTO outbox (customer_id, session_id, nas_id, kind, reason)"
+        " SELECT customer_id, session_id + 1, nas_id, kind, reason"
+        " FROM outbox, generate_series(1, 1001)"
+    )
+    shown = khata.ok("session", "show", str(first), "--json").json
+    assert shown["session"]["session_id"] == first
+    assert len(shown["asked_of_nas"]) == 1
+
+
 def test_the_bills_of_a_session_are_listed_with_their_lines(
     khata: Khata, conn: Connection, online: tuple[int, Packets]
 ) -> None:
@@ -182,6 +226,47 @@ def test_a_database_that_is_away_is_told_in_one_line(tmp_path: Path) -> None:
     assert told.code == 1
     assert "The database does not answer" in told.err
     assert "khata up" in told.err
+
+
+def test_a_database_that_goes_away_in_the_middle_is_told_in_one_line(
+    khata: Khata, conn: Connection
+) -> None:
+    conn.execute("ALTER TABLE nas RENAME TO all_nas")
+    conn.execute(
+        "CREATE VIEW nas AS SELECT * FROM all_nas"
+        " WHERE pg_terminate_backend(pg_backend_pid())"
+    )
+    conn.execute(
+        "INSERT INTO all_nas (name, address, secret, coa_identification)"
+        " VALUES ('x', '127.3.3.3', 'x', '{User-Name}')"
+    )
+    told = khata("nas", "list")
+    assert told.code == 1
+    assert "The database gave up in the middle" in told.err
+
+
+def test_a_database_of_another_version_is_told_with_the_command(
+    khata: Khata, conn: Connection
+) -> None:
+    conn.execute("ALTER TABLE nas RENAME COLUMN vendor TO make")
+    told = khata("nas", "list")
+    assert told.code == 1
+    assert "khata db migrate" in told.err
+    conn.execute("ALTER TABLE installation RENAME TO nothing")
+    assert "khata db migrate" in khata("customer", "list").err
+
+
+def test_who_has_a_number_and_no_name_may_work(
+    khata: Khata, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container that runs as any user."""
+
+    def nobody() -> str:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    khata.ok("nas", "add", "gulshan", "127.3.3.4", "--secret", "x")
+    assert rows(conn, "SELECT actor FROM operator_event") == [(f"cli:{os.getuid()}",)]
 
 
 def test_a_setting_that_is_missing_is_named(tmp_path: Path) -> None:
