@@ -5,7 +5,6 @@ A problem names what is wrong and never what stands in the password's column.
 
 import csv
 import io
-import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -15,6 +14,7 @@ from billing_core.errors import BillingError
 from billing_core.kinds import BILLINGS
 from billing_core.mac_addresses import parse_mac
 from billing_core.money import AmountError, parse_amount
+from billing_core.networks import static_address
 from billing_core.reminders import LANGUAGES
 from billing_core.spreadsheets import plain_cell
 
@@ -138,10 +138,10 @@ def _named(text: str) -> str | None:
 def _address(text: str) -> str | None:
     if not text:
         return None
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise _CellError(f"{text!r} is no IP address") from None
+    address = static_address(text)
+    if address is None:
+        raise _CellError(f"{text!r} is no IPv4 address of a customer's device")
+    return address
 
 
 def _mac(text: str) -> str | None:

@@ -1,6 +1,10 @@
-"""Where a visitor comes from, as tries are counted; pure."""
+"""Addresses: whose they can be, and where a visitor comes from; pure."""
 
-from ipaddress import IPv4Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
+
+# RFC 2865 §5.8: 255.255.255.254 and .255 mean "any"; RouterOS takes all of 127/8 and
+# 224/3 for "use your own pool" (radius.md §3.1).
+_NOBODYS = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3")))
 
 
 def network_of(address: str) -> str:
@@ -15,3 +19,15 @@ def network_of(address: str) -> str:
     if found.ipv4_mapped is not None:
         return str(found.ipv4_mapped)
     return str(ip_network((int(found), 64), strict=False))
+
+
+def static_address(text: str) -> str | None:
+    """Give an address that a customer may have for himself; None when it is none.
+
+    The database has the same rule (customer_framed_ip_is_a_host).
+    """
+    try:
+        found = IPv4Address(text)
+    except ValueError:
+        return None
+    return None if any(found in network for network in _NOBODYS) else str(found)

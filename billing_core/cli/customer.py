@@ -10,7 +10,7 @@ from billing_core.cli.context import at_desk
 from billing_core.cli.customer_import import import_
 from billing_core.cli.units import Amount, Rate, read_secret
 from billing_core.kinds import BILLINGS, STATIC
-from billing_core.mac_addresses import parse_mac
+from billing_core.mac_addresses import normalise_station, parse_mac
 from billing_core.services import customers, purchases, registration
 
 
@@ -79,7 +79,7 @@ def add(
         name=name,
         mobile=mobile,
         framed_ip=static_ip,
-        mac_binding=mac.upper().replace("-", ":") if mac else None,
+        mac_binding=normalise_station(mac) if mac else None,
         sessions_allowed=sessions,
         credit_limit=credit_limit,
         kind=kind,
@@ -181,8 +181,20 @@ def password_(username: str, password: str | None, password_file: str | None) ->
 def bind_mac(username: str, mac: str | None) -> None:
     """Bind USERNAME to the device MAC; without MAC, to none."""
     with at_desk() as desk:
-        spelled = mac.upper().replace("-", ":") if mac else None
+        spelled = normalise_station(mac) if mac else None
         customers.set_mac_binding(
             desk.conn, username, spelled, actor=desk.actor, now=desk.now
         )
     click.echo(f"{username} may log in from {spelled or 'any device'}.")
+
+
+@customer.command("static-ip")
+@click.argument("username")
+@click.argument("address", required=False)
+def static_ip_(username: str, address: str | None) -> None:
+    """Give USERNAME the static ADDRESS from his next login on; without it, none."""
+    with at_desk() as desk:
+        customers.set_static_address(
+            desk.conn, username, address or None, actor=desk.actor, now=desk.now
+        )
+    click.echo(f"{username} gets {address or 'an address of the pool'} at each login.")

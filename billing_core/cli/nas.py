@@ -95,7 +95,7 @@ def add(
         accepts_coa=not (no_coa or disconnect_only),
         coa_event_timestamp=not no_event_timestamp,
         coa_message_authenticator=not no_message_authenticator,
-        coa_identification=tuple(identify_by.split(",")) if identify_by else None,
+        coa_identification=_names(identify_by) if identify_by else None,
         octets_swapped=octets_swapped,
         interim_interval_seconds=interim_interval,
     )
@@ -122,6 +122,10 @@ def list_(as_json: bool) -> None:
                 desk.settings.zone,
                 empty="No NAS yet: khata nas add NAME ADDRESS",
             )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
 
 
 def _check_address(address: str) -> None:

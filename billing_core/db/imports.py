@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 from billing_core.db.connect import Connection
 from billing_core.db.customers import CustomerError, NewCustomer
 from billing_core.db.queries import load_queries
+from billing_core.db.static_addresses import copy_static_addresses
 from billing_core.errors import BillingError
 
 _QUERIES = load_queries("imports")
@@ -158,6 +159,10 @@ def insert_customers(
         raise CustomerError(
             username.rpartition(")")[0] or "?", "the username is taken"
         ) from None
+    copy_static_addresses(
+        conn,
+        ((c.framed_ip, number) for number, c, _ in numbered if c.framed_ip is not None),
+    )
     _copy(
         conn,
         _QUERIES["copy_wallets"],

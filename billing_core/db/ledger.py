@@ -5,15 +5,23 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from psycopg import errors
 from psycopg.rows import class_row
 
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
 from billing_core.errors import BillingError
 from billing_core.ledger import LedgerEntry, Posting
-from billing_core.money import ZERO, VatSplit
+from billing_core.money import AMOUNT_MAX, ZERO, VatSplit
 
 _QUERIES = load_queries("ledger")
+
+
+class WalletFullError(BillingError):
+    """More money than there is."""
+
+    def __init__(self) -> None:
+        super().__init__(f"A wallet holds {AMOUNT_MAX} at most.")
 
 
 class EntryMissingError(BillingError):
@@ -106,15 +114,16 @@ def post(conn: Connection, entry: LedgerEntry) -> int | None:
     ).fetchone()
     if row is None:
         return None
-    conn.execute(
-        _QUERIES["insert_postings"],
-        {
-            "customer_id": entry.customer_id,
-            "entry_id": row[0],
-            "accounts": [p.ledger_account for p in entry.postings],
-            "amounts": [p.amount for p in entry.postings],
-        },
-    )
+    postings = {
+        "customer_id": entry.customer_id,
+        "entry_id": row[0],
+        "accounts": [p.ledger_account for p in entry.postings],
+        "amounts": [p.amount for p in entry.postings],
+    }
+    try:
+        conn.execute(_QUERIES["insert_postings"], postings)
+    except errors.NumericValueOutOfRange:
+        raise WalletFullError from None
     return int(row[0])
 
 

@@ -20,10 +20,11 @@ _CHANGES_RATES = frozenset({"mikrotik", "accel-ppp"})
 
 
 class NasExistsError(BillingError):
-    """Another NAS already has this name or address."""
+    """Another NAS already has this name, or (if there is one) this address."""
 
-    def __init__(self, name: str, address: str) -> None:
-        super().__init__(f"A NAS named {name} or with address {address} exists.")
+    def __init__(self, name: str, address: str | None) -> None:
+        what = f"named {name}" if address is None else f"with address {address}"
+        super().__init__(f"A NAS {what} exists already.")
 
 
 class NasError(BillingError):
@@ -56,8 +57,13 @@ _IDENTIFICATION = {
 
 _CONSTRAINTS = {
     "nas_vendor_known": "vendor is mikrotik, rfc, coovachilli or accel-ppp",
+    "nas_name_is_one_line": "a name is one line of at most 200 characters, without"
+    " space at its ends",
     "nas_address_is_a_host": "its address is one host's, not a network's",
-    "nas_secret_present": "its secret has 1 to 200 characters",
+    "nas_address_is_of_one": "no machine has that address",
+    "nas_coa_address_is_a_host": "its CoA address is one host's, not a network's",
+    "nas_secret_is_one_line": "its secret has 1 to 200 octets and is one line",
+    "nas_coa_secret_is_one_line": "its CoA secret has 1 to 200 octets and is one line",
     "nas_coa_port_range": "a CoA port is between 1 and 65535",
     "nas_interim_at_least_a_minute": "the interim interval is at least 60 seconds"
     " (RFC 2869 §5.16)",
@@ -162,8 +168,9 @@ def _explained(nas: NewNas) -> Iterator[None]:
     """Tell in words what the database refuses."""
     try:
         yield
-    except errors.UniqueViolation:
-        raise NasExistsError(nas.name, nas.address) from None
+    except errors.UniqueViolation as error:
+        is_name = (error.diag.constraint_name or "").startswith("nas_name")
+        raise NasExistsError(nas.name, None if is_name else nas.address) from None
     except errors.CheckViolation as error:
         constraint = error.diag.constraint_name or ""
         raise NasError(nas.name, _CONSTRAINTS.get(constraint, constraint)) from None

@@ -102,12 +102,25 @@ class PackageUses:
 # What each constraint of the table means to a person.
 _CONSTRAINTS = {
     "package_name_unique": "another package has this name",
+    "package_name_is_one_line": "a name is one line of at most 200 characters, without"
+    " space at its ends",
     "package_billing_known": "billing is daily, monthly, package, per_session or free",
     "package_monthly_has_a_price": "monthly needs a price",
     "package_price_not_negative": "prices and fees cannot be negative",
     "package_daily_has_whole_days": "daily needs a price and a validity of whole days",
     "package_package_has_validity": "a hotspot package needs a validity and where it"
     " runs from: purchase or first_use",
+    "package_tariff_is_per_session": "set-up fee, price per minute and per MB, minimum"
+    " and free time are for per_session only",
+    "package_price_is_of_a_time": "per_session and free have no price of a validity or"
+    " cycle",
+    "package_validity_is_sold": "a validity is for daily and package only",
+    "package_quotas_are_bought": "quotas, and where a validity runs from, are for"
+    " package only",
+    "package_times_within_a_century": "a validity or quota of time is at most 100"
+    " years",
+    "package_pool_fits_its_attribute": "the name of a pool has 1 to 253 octets and is"
+    " one line",
     "package_per_session_has_a_rate": "per_session needs a price per minute, per MB"
     " or a set-up fee",
     "package_quotas_positive": "quotas must be positive",

@@ -114,6 +114,8 @@ _CONSTRAINTS = {
     "billing_profile_days_within_a_year": "due days and grace days are at most 366",
     "billing_profile_suspended_state_whole": "the suspended state needs its pool or"
     " address list",
+    "billing_profile_suspended_state_fits": "the name of a pool or address list has 1"
+    " to 253 octets and is one line",
     "billing_profile_cycles_are_monthly": "only monthly profiles have a trigger",
     "billing_profile_days_are_daily": "minimum validity and days used are for daily"
     " profiles",

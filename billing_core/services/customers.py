@@ -4,8 +4,8 @@ from dataclasses import asdict
 from datetime import datetime
 
 from billing_core.db import customers as db
+from billing_core.db import static_addresses, web_sessions
 from billing_core.db import suspension as suspension_db
-from billing_core.db import web_sessions
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.operators import find_operator
 from billing_core.passwords import seal_password
@@ -126,6 +126,32 @@ def set_mac_binding(
             actor=actor,
             what="device bound" if mac else "device released",
             note=mac or "",
+        )
+
+    in_transaction(conn, work)
+
+
+def set_static_address(
+    conn: Connection, username: str, address: str | None, *, actor: str, now: datetime
+) -> None:
+    """Give a customer an address of his own, or (None) one of the pool.
+
+    It holds from his next login: no NAS moves a running session (radius.md §3.1).
+    """
+
+    def work() -> None:
+        customer_id = db.find_customer_id(conn, username)
+        static_addresses.release_static_address(conn, customer_id)
+        if address is not None:
+            static_addresses.take_static_address(conn, customer_id, address)
+        static_addresses.set_framed_ip(conn, customer_id, address)
+        db.log_customer_event(
+            conn,
+            customer_id,
+            at=now,
+            actor=actor,
+            what="static address given" if address else "static address released",
+            note=address or "",
         )
 
     in_transaction(conn, work)

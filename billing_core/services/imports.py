@@ -22,6 +22,7 @@ from billing_core.db.customers import CustomerError, NewCustomer
 from billing_core.db.operators import list_operators, log_operator_event
 from billing_core.db.packages import Package, list_packages
 from billing_core.db.profiles import Profile, list_profiles
+from billing_core.db.static_addresses import list_taken_addresses
 from billing_core.errors import BillingError
 from billing_core.kinds import KindError
 from billing_core.passwords import PasswordError
@@ -114,6 +115,7 @@ def check_file(
     packages = {package.name: package for package in list_packages(conn)}
     profiles = {profile.name: profile for profile in list_profiles(conn)}
     lines: dict[str, int] = {}
+    address_lines: dict[str, int] = {}
     for row in read_customers(content):
         if isinstance(row, Problem):
             checked.add(row)
@@ -126,12 +128,16 @@ def check_file(
             checked.add(Problem(row.line, "username", told))
         else:
             lines[found[0].username] = row.line
+            _note_address(checked, row, address_lines)
             checked.customers.append(found)
             name = row.cells["package"]
             checked.packages[name] = checked.packages.get(name, 0) + 1
     for username in sorted(db.list_taken(conn, list(lines)), key=lines.__getitem__):
         told = f"{username!r} is taken"
         checked.add(Problem(lines[username], "username", told))
+    for address in list_taken_addresses(conn, list(address_lines)):
+        told = f"{address} is another customer's static address"
+        checked.add(Problem(address_lines[address], "static_ip", told))
     checked.problems.sort(key=lambda problem: problem.line)
     return checked
 
@@ -251,6 +257,18 @@ def _draft(
         column = "profile" if profile is not None else "kind"
         return Problem(row.line, column, str(error))
     return customer, cells["credit_limit"]
+
+
+def _note_address(checked: Checked, row: Row, lines: dict[str, int]) -> None:
+    """Note whose a static address is to be; refuse it to a second one."""
+    address = row.cells["static_ip"]
+    if address is None:
+        return
+    if address in lines:
+        told = f"{address} stands in line {lines[address]}, too"
+        checked.add(Problem(row.line, "static_ip", told))
+    else:
+        lines[address] = row.line
 
 
 def _unknown(

@@ -84,6 +84,12 @@ def test_a_nas_is_registered_and_listed_without_its_secrets(
         (["127.3.0.9", "--identify-by", "Class"], "identified"),
         (["127.3.0.9", "--coa-address", "x"], "x is no IP address"),
         (["127.3.0.9", "--secret", ""], "secret"),
+        (["127.3.0.9", "--secret", "one\ntwo"], "one line"),
+        (["127.3.0.9", "--secret", "৯" * 67], "200 octets"),
+        (["127.3.0.9", "--coa-secret", "one\ntwo"], "CoA secret"),
+        (["0.0.0.0"], "no machine"),
+        (["224.0.0.9"], "no machine"),
+        (["::ffff:127.3.0.9"], "no machine"),
     ],
 )
 def test_a_nas_that_cannot_be_is_refused_and_named(
@@ -96,11 +102,52 @@ def test_a_nas_that_cannot_be_is_refused_and_named(
     assert name not in khata.ok("nas", "list").out
 
 
-def test_the_address_of_another_nas_is_refused(khata: Khata, name: str) -> None:
+@pytest.mark.parametrize("kind", ["nas", "package"])
+@pytest.mark.parametrize("name", ["", " ", " x", "x\ny", "x" * 201])
+def test_a_name_is_one_line_that_can_be_typed(
+    khata: Khata, kind: str, name: str
+) -> None:
+    facts = {
+        "nas": ("127.3.0.8", "--secret", "x"),
+        "package": ("--billing", "free"),
+    }
+    told = khata(kind, "add", name, *facts[kind])
+    assert told.code == 1
+    assert "one line" in told.err
+
+
+def test_the_name_or_address_of_another_nas_is_refused(khata: Khata, name: str) -> None:
     khata.ok("nas", "add", name, "127.3.0.2", "--secret", "x")
     told = khata("nas", "add", f"{name}-b", "127.3.0.2", "--secret", "x")
     assert told.code == 1
-    assert "127.3.0.2" in told.err
+    assert "with address 127.3.0.2" in told.err
+    told = khata("nas", "add", name, "127.3.0.3", "--secret", "x")
+    assert told.code == 1
+    assert f"named {name}" in told.err
+
+
+def test_attributes_that_identify_may_have_spaces_after_their_commas(
+    khata: Khata, name: str
+) -> None:
+    how = ("--identify-by", "User-Name, Acct-Session-Id")
+    khata.ok("nas", "add", name, "127.3.0.4", "--secret", "x", *how)
+    (nas,) = [n for n in khata.ok("nas", "list", "--json").json if n["name"] == name]
+    assert nas["coa_identification"] == ["User-Name", "Acct-Session-Id"]
+
+
+@pytest.mark.parametrize("from_standard_input", [False, True])
+def test_a_secret_that_is_not_utf_8_is_told_in_one_line(
+    khata: Khata, name: str, tmp_path: Path, from_standard_input: bool
+) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(b"caf\xe9\n")
+    where = "-" if from_standard_input else str(file)
+    told = khata(
+        *("nas", "add", name, "127.3.0.9", "--secret-file", where),
+        stdin=b"caf\xe9\n",
+    )
+    assert told.code == 2
+    assert "not text in UTF-8" in told.err
 
 
 def test_a_package_of_each_kind_is_put_on_sale(khata: Khata, name: str) -> None:
@@ -137,6 +184,13 @@ def test_a_package_of_each_kind_is_put_on_sale(khata: Khata, name: str) -> None:
     assert f"{name}-call" in khata.ok("package", "list").out
 
 
+_DAILY = ["--billing", "daily", "--price", "300", "--validity", "30d"]
+_HOTSPOT = [
+    *("--billing", "package", "--validity", "1d"),
+    *("--validity-from", "purchase"),
+]
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
@@ -149,7 +203,7 @@ def test_a_package_of_each_kind_is_put_on_sale(khata: Khata, name: str) -> None:
         (["--billing", "per-session"], "price per minute"),
         (["--billing", "free", "--price", "1.005"], "1.005"),
         (["--billing", "free", "--price", "12,50"], "12,50"),
-        (["--billing", "free", "--price", "-1"], "negative"),
+        ([*_HOTSPOT, "--price", "-1"], "negative"),
         (["--billing", "free", "--price", "ten"], "ten"),
         (["--billing", "free", "--price", "99999999999"], "too large"),
         (["--billing", "free", "--vat", "101"], "0 to 100"),
@@ -165,6 +219,17 @@ def test_a_package_of_each_kind_is_put_on_sale(khata: Khata, name: str) -> None:
         (["--billing", "free", "--interim-interval", "59s"], "60 seconds"),
         (["--billing", "free", "--idle-timeout", "0"], "idle"),
         (["--billing", "free", "--idle-timeout", "99999d"], "too large"),
+        (["--billing", "free", "--price", "5"], "no price"),
+        (["--billing", "per-session", "--setup-fee", "1", "--price", "5"], "no price"),
+        (["--billing", "free", "--validity", "30d"], "daily and package only"),
+        (["--billing", "free", "--per-minute", "1"], "per_session only"),
+        ([*_DAILY, "--quota-data", "5GB"], "package only"),
+        ([*_DAILY, "--validity-from", "purchase"], "package only"),
+        ([*_DAILY, "--minimum", "5"], "per_session only"),
+        (["--billing", "daily", "--price", "5", "--validity", "36526d"], "100 years"),
+        (["--billing", "free", "--pool", ""], "pool"),
+        (["--billing", "free", "--pool", "x" * 254], "253 octets"),
+        (["--billing", "free", "--pool", "one\ntwo"], "one line"),
     ],
 )
 def test_a_package_that_cannot_be_is_refused_and_named(
@@ -268,7 +333,10 @@ def test_only_a_device_of_kind_static_needs_no_password(
         ("a\tb", [], "printable"),
         ("{name}", ["--mac", "zz"], "AA:BB:CC:DD:EE:FF"),
         ("{name}", ["--static-ip", "10.0.0"], "IP address"),
-        ("{name}", ["--static-ip", "10.0.0.0/8"], "IP address"),
+        ("{name}", ["--static-ip", "10.0.0.0/8"], "IP"),
+        ("{name}", ["--static-ip", "2001:db8::1"], "IPv4"),
+        ("{name}", ["--static-ip", "255.255.255.254"], "IPv4"),
+        ("{name}", ["--static-ip", "127.0.0.1"], "IPv4"),
         ("{name}", ["--sessions", "0"], "--sessions"),
         ("{name}", ["--sessions", "99999999999"], "large"),
         ("{name}", ["--credit-limit", "-1"], "credit limit"),
@@ -303,11 +371,13 @@ def test_a_username_is_taken_once(khata: Khata, name: str) -> None:
         ("customer", "activate", "ghost"),
         ("customer", "password", "ghost", "--password", "x"),
         ("customer", "bind-mac", "ghost"),
+        ("customer", "static-ip", "ghost", "10.9.0.9"),
         ("wallet", "show", "ghost"),
         ("wallet", "topup", "ghost", "5"),
         ("wallet", "reverse", "ghost", "1", "--reason", "x"),
         ("bill", "list", "ghost"),
         ("session", "list", "--username", "ghost"),
+        ("session", "coa", "--username", "ghost"),
     ],
     ids=" ".join,
 )
@@ -366,12 +436,47 @@ def test_a_device_is_bound_in_any_spelling_and_released(
     khata: Khata, name: str
 ) -> None:
     a_customer(khata, name)
-    for written in ("02-00-5e-10-00-0a", "02:00:5E:10:00:0A"):
+    for written in (
+        *("02-00-5e-10-00-0a", "02:00:5E:10:00:0A", "0200.5e10.000a"),
+        "02005e10000a",
+    ):
         khata.ok("customer", "bind-mac", name, written)
         shown = khata.ok("customer", "show", name, "--json").json
         assert shown["mac_binding"] == "02:00:5E:10:00:0A"
     khata.ok("customer", "bind-mac", name)
     assert khata.ok("customer", "show", name, "--json").json["mac_binding"] is None
+
+
+def test_a_static_address_is_one_customers_alone_until_he_lets_it_go(
+    khata: Khata, name: str
+) -> None:
+    a_customer(khata, name, "--static-ip", "10.9.1.1")
+    other = ("customer", "add", f"{name}-b", "--package", f"p-{name}", "--password")
+    told = khata(*other, "x", "--static-ip", "10.9.1.1")
+    assert told.code == 1
+    assert "10.9.1.1: it is another customer's static address" in told.err
+    khata.ok(*other, "x")
+    assert khata("customer", "static-ip", f"{name}-b", "10.9.1.1").code == 1
+
+    khata.ok("customer", "static-ip", name, "10.9.1.2")
+    khata.ok("customer", "static-ip", name, "10.9.1.2")
+    khata.ok("customer", "static-ip", f"{name}-b", "10.9.1.1")
+    one, two = (
+        khata.ok("customer", "show", each, "--json").json
+        for each in (name, f"{name}-b")
+    )
+    assert (one["static_ip"], two["static_ip"]) == ("10.9.1.2", "10.9.1.1")
+    assert (one["log"][0]["what"], one["log"][0]["note"]) == (
+        "static address given",
+        "10.9.1.2",
+    )
+    for wrong in ("10.9.1", "10.9.1.0/24", "2001:db8::1", "239.1.1.1"):
+        told = khata("customer", "static-ip", name, wrong)
+        assert told.code == 1
+        assert wrong in told.err
+    khata.ok("customer", "static-ip", name)
+    khata.ok("customer", "static-ip", f"{name}-b", "10.9.1.2")
+    assert khata.ok("customer", "show", name, "--json").json["static_ip"] is None
 
 
 def test_what_is_no_device_is_not_bound(khata: Khata, name: str) -> None:
@@ -409,7 +514,8 @@ def test_cash_is_put_in_once_a_key(khata: Khata, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "amount", ["0", "-5", "1.005", "five", "1e3", "12,50", "NaN", "", "1" * 20]
+    "amount",
+    ["0", "-5", "1.005", "five", "1e3", "12,50", "NaN", "", "1" * 20],
 )
 def test_what_is_no_top_up_is_refused_and_named(
     khata: Khata, name: str, amount: str
@@ -419,6 +525,14 @@ def test_what_is_no_top_up_is_refused_and_named(
     assert told.code != 0
     assert amount in told.err
     assert khata.ok("wallet", "show", name, "--json").json["entries"] == []
+
+
+def test_more_money_than_a_wallet_holds_is_refused(khata: Khata, name: str) -> None:
+    a_customer(khata, name, balance="0.01")
+    told = khata("wallet", "topup", name, "99999999999999.99")
+    assert told.code == 1
+    assert "A wallet holds 99999999999999.99 at most" in told.err
+    assert khata.ok("wallet", "show", name, "--json").json["posted"] == "0.01"
 
 
 def test_an_entry_is_taken_back_with_a_reason(khata: Khata, name: str) -> None:

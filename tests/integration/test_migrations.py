@@ -56,6 +56,7 @@ NOT_OF_A_CUSTOMER = {
     "payment_link",
     "process_heartbeat",
     "reminder_policy",
+    "static_address",
     "unknown_nas",
     "vat_profile",
     "vat_rate",

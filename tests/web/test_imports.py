@@ -207,6 +207,36 @@ def test_every_bad_row_is_named_with_its_column_and_nothing_is_imported(
     assert count(site.conn) == 1
 
 
+def test_a_static_address_is_an_ipv4_address_of_one_customer_alone(
+    site: Site, home: str
+) -> None:
+    a_customer(site.conn, home, username="taken", framed_ip="10.9.0.1")
+    rows_of_file = (
+        *("a,pw,Home,10.9.0.1", "b,pw,Home,10.9.0.2", "c,pw,Home,10.9.0.2"),
+        *("d,pw,Home,2001:db8::1", "e,pw,Home,10.9.0", "f,pw,Home,127.0.0.1"),
+    )
+    head = "username,password,package,static_ip"
+    admin = site.as_admin()
+
+    path = send(admin, "\n".join((head, *rows_of_file, ""))).location
+    page = admin.get(path)
+
+    assert "5 problem(s)" in page.text
+    assert "another customer&#39;s static address" in page.text
+    assert "10.9.0.2 stands in line 3, too" in page.text
+    assert page.text.count("is no IPv4 address") == 3
+    good = send(admin, f"{head}\nb,pw,Home,10.9.0.2\n").location
+    admin.post(good)
+    late = send(admin, f"{head}\ng,pw,Home,10.9.0.3\n").location
+    a_customer(site.conn, home, username="sooner", framed_ip="10.9.0.3")
+    assert admin.post(late).status_code == 422
+    assert rows(
+        site.conn,
+        "SELECT host(a.framed_ip), l.username FROM static_address a"
+        " JOIN login l USING (customer_id) ORDER BY 1",
+    ) == [("10.9.0.1", "taken"), ("10.9.0.2", "b"), ("10.9.0.3", "sooner")]
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [

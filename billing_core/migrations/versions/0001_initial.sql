@@ -63,8 +63,18 @@ CREATE TABLE nas (
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT nas_name_unique UNIQUE (name),
     CONSTRAINT nas_address_unique UNIQUE (address),
+    CONSTRAINT nas_name_is_one_line CHECK (name ~ '^\S(.*\S)?$' AND name !~ '[[:cntrl:]]' AND length(name) <= 200),
     CONSTRAINT nas_address_is_a_host CHECK (masklen(address) = CASE family(address) WHEN 4 THEN 32 ELSE 128 END),
-    CONSTRAINT nas_secret_present CHECK (length(secret) BETWEEN 1 AND 200),
+    -- Unset, multicast, broadcast, and IPv4 written as IPv6, which no packet comes from.
+    CONSTRAINT nas_address_is_of_one CHECK (
+        NOT (address <<= '0.0.0.0/8' OR address <<= '224.0.0.0/3' OR address = '::' OR address <<= 'ff00::/8'
+             OR address <<= '::ffff:0:0/96')),
+    CONSTRAINT nas_coa_address_is_a_host CHECK
+        (masklen(coa_address) = CASE family(coa_address) WHEN 4 THEN 32 ELSE 128 END),
+    -- prevents a line break in FreeRADIUS' clients.conf, which would then not start
+    CONSTRAINT nas_secret_is_one_line CHECK (octet_length(secret) BETWEEN 1 AND 200 AND secret !~ '[[:cntrl:]]'),
+    CONSTRAINT nas_coa_secret_is_one_line CHECK (octet_length(coa_secret) BETWEEN 1 AND 200
+        AND coa_secret !~ '[[:cntrl:]]'),
     CONSTRAINT nas_vendor_known CHECK (vendor IN ('mikrotik', 'rfc', 'coovachilli', 'accel-ppp')),
     -- RFC 5176 §3: what a request may be identified by; anything else is refused by NAS.
     CONSTRAINT nas_coa_identification_known CHECK (cardinality(coa_identification) > 0
@@ -122,6 +132,7 @@ CREATE TABLE package (
     idle_timeout_seconds integer,
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT package_name_unique UNIQUE (name),
+    CONSTRAINT package_name_is_one_line CHECK (name ~ '^\S(.*\S)?$' AND name !~ '[[:cntrl:]]' AND length(name) <= 200),
     CONSTRAINT package_billing_known CHECK (billing IN ('daily', 'package', 'per_session', 'free')),
     CONSTRAINT package_price_not_negative CHECK (price >= 0 AND setup_fee >= 0 AND price_per_minute >= 0
         AND price_per_mb >= 0 AND minimum_charge >= 0),
@@ -130,12 +141,25 @@ CREATE TABLE package (
         OR (price > 0 AND validity_seconds >= 86400 AND validity_seconds % 86400 = 0) IS TRUE),
     CONSTRAINT package_package_has_validity CHECK (billing <> 'package'
         OR (validity_seconds > 0 AND validity_from IN ('purchase', 'first_use')) IS TRUE),
+    -- Fields that mean something for another billing only: said, they would be believed.
+    CONSTRAINT package_tariff_is_per_session CHECK (billing = 'per_session'
+        OR (setup_fee = 0 AND price_per_minute = 0 AND price_per_mb = 0 AND minimum_charge = 0 AND free_seconds = 0)),
+    CONSTRAINT package_price_is_of_a_time CHECK (billing NOT IN ('per_session', 'free') OR price = 0),
+    CONSTRAINT package_validity_is_sold CHECK (billing IN ('daily', 'package') OR validity_seconds IS NULL),
+    CONSTRAINT package_quotas_are_bought CHECK (billing = 'package'
+        OR (validity_from IS NULL AND quota_seconds IS NULL AND quota_octets IS NULL)),
+    -- Calendars end, and Session-Timeout has 32 bits.
+    CONSTRAINT package_times_within_a_century CHECK (validity_seconds <= 36525 * 86400::bigint
+        AND quota_seconds <= 36525 * 86400::bigint),
     CONSTRAINT package_per_session_has_a_rate CHECK (billing <> 'per_session'
         OR price_per_minute > 0 OR price_per_mb > 0 OR setup_fee > 0),
     CONSTRAINT package_quotas_positive CHECK (quota_seconds > 0 AND quota_octets > 0),
     CONSTRAINT package_increments_positive CHECK (increment_seconds > 0 AND increment_octets > 0
         AND free_seconds >= 0),
     CONSTRAINT package_vat_is_a_percentage CHECK (vat_percent BETWEEN 0 AND 100),
+    -- prevents a reply that cannot be written (RFC 2865 §5): nobody could log in
+    CONSTRAINT package_pool_fits_its_attribute CHECK (octet_length(framed_pool) BETWEEN 1 AND 253
+        AND framed_pool !~ '[[:cntrl:]]'),
     CONSTRAINT package_rates_positive CHECK (rate_up_bps > 0 AND rate_down_bps > 0),
     CONSTRAINT package_sessions_positive CHECK (sessions_allowed > 0),
     CONSTRAINT package_interim_at_least_a_minute CHECK (interim_interval_seconds >= 60),
@@ -168,7 +192,10 @@ CREATE TABLE customer (
     CONSTRAINT customer_status_known CHECK (status IN ('active', 'suspended', 'disabled')),
     CONSTRAINT customer_suspension_has_a_reason CHECK ((status = 'active') = (suspend_reason IS NULL)),
     CONSTRAINT customer_sessions_positive CHECK (sessions_allowed > 0),
-    CONSTRAINT customer_framed_ip_is_a_host CHECK (masklen(framed_ip) = CASE family(framed_ip) WHEN 4 THEN 32 ELSE 128 END),
+    -- Framed-IP-Address is IPv4; 255.255.255.254 and .255 mean "any" (RFC 2865 §5.8), and
+    -- RouterOS takes 127/8 and 224/3 for its own pool.
+    CONSTRAINT customer_framed_ip_is_a_host CHECK (family(framed_ip) = 4 AND masklen(framed_ip) = 32
+        AND NOT (framed_ip <<= '0.0.0.0/8' OR framed_ip <<= '127.0.0.0/8' OR framed_ip <<= '224.0.0.0/3')),
     CONSTRAINT customer_mac_form CHECK (mac_binding ~ '^([0-9A-F]{2}:){5}[0-9A-F]{2}$')
 );
 
@@ -178,6 +205,13 @@ CREATE TABLE login (
     username text PRIMARY KEY,
     customer_id bigint NOT NULL,
     CONSTRAINT login_one_per_customer UNIQUE (customer_id)
+);
+
+-- Whose a static address is: two customers online with one address cut each other off.
+CREATE TABLE static_address (
+    framed_ip inet PRIMARY KEY,
+    customer_id bigint NOT NULL,
+    CONSTRAINT static_address_one_per_customer UNIQUE (customer_id)
 );
 
 CREATE TABLE wallet (

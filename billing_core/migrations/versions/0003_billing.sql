@@ -66,6 +66,10 @@ CREATE TABLE billing_profile (
     CONSTRAINT billing_profile_suspended_state_known CHECK (suspended_state IN ('reject', 'pool', 'address_list')),
     CONSTRAINT billing_profile_suspended_state_whole CHECK ((suspended_state <> 'pool' OR suspended_pool IS NOT NULL)
         AND (suspended_state <> 'address_list' OR suspended_address_list IS NOT NULL)),
+    -- prevents a reply that cannot be written (RFC 2865 §5): he would not get there
+    CONSTRAINT billing_profile_suspended_state_fits CHECK (
+        octet_length(suspended_pool) BETWEEN 1 AND 253 AND suspended_pool !~ '[[:cntrl:]]'
+        AND octet_length(suspended_address_list) BETWEEN 1 AND 253 AND suspended_address_list !~ '[[:cntrl:]]'),
     CONSTRAINT billing_profile_proration_known CHECK (proration IN ('by_minute', 'none')),
     CONSTRAINT billing_profile_daily_charge_known CHECK (daily_charge IN ('every_day', 'days_used')),
     -- Only monthly cycles have a trigger other than the default.
