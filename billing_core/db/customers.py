@@ -7,9 +7,9 @@ from decimal import Decimal
 from psycopg import errors
 from psycopg.rows import class_row
 
+from billing_core.db import static_addresses
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
-from billing_core.db.static_addresses import NO_STATIC_ADDRESS, take_static_address
 from billing_core.errors import BillingError
 from billing_core.money import ZERO
 
@@ -155,7 +155,7 @@ def insert_customer(
         keys = {"username": customer.username, "customer_id": customer_id}
         conn.execute(_QUERIES["insert_login"], keys)
         if customer.framed_ip is not None:
-            take_static_address(conn, customer_id, customer.framed_ip)
+            static_addresses.take_static_address(conn, customer_id, customer.framed_ip)
         conn.execute(
             _QUERIES["insert_wallet"],
             {"customer_id": customer_id, "credit_limit": credit_limit},
@@ -165,7 +165,7 @@ def insert_customer(
     except errors.CheckViolation as error:
         why = {
             "customer_mac_form": "a MAC address is written AA:BB:CC:DD:EE:FF",
-            "customer_framed_ip_is_a_host": NO_STATIC_ADDRESS,
+            **static_addresses.REASONS,
             "customer_sessions_positive": "at least one session must be allowed",
             "wallet_credit_limit_not_negative": "a credit limit is not negative",
             "customer_language_known": "messages are in en or bn",

@@ -11,8 +11,11 @@ from billing_core.errors import BillingError
 
 _QUERIES = load_queries("static_addresses")
 
-#: What the database's rule of the same name means to a person.
-NO_STATIC_ADDRESS = "a static address is the IPv4 address of one customer's device"
+#: What the database's rule of this name means to a person.
+REASONS = {
+    "customer_framed_ip_is_a_host": "a static address is the IPv4 address of one"
+    " customer's device"
+}
 
 
 class StaticAddressError(BillingError):
@@ -72,6 +75,7 @@ def _explained(address: str) -> Iterator[None]:
             found or address, "it is another customer's static address"
         ) from None
     except errors.CheckViolation:
-        raise StaticAddressError(address, NO_STATIC_ADDRESS) from None
+        (why,) = REASONS.values()
+        raise StaticAddressError(address, why) from None
     except errors.InvalidTextRepresentation:
         raise StaticAddressError(address, "that is no IP address") from None
