@@ -35,11 +35,13 @@ def test_a_limit_that_no_attribute_holds_is_given_up_and_what_follows_is_sent(
     for seconds in (2**40, 3600):
         conn.execute(
             "INSERT INTO outbox (customer_id, session_id, nas_id, kind, reason,"
-            " attributes) VALUES (%s, %s, %s, 'coa', 'LIMITS_CHANGED', %s)",
+            " attributes) VALUES (%s, %s, %s, 'coa', %s, %s)",
             [
                 customer_id,
                 session_id,
                 nas_id,
+                # Of one reason only the newest is sent.
+                f"AFTER {seconds} s",
                 Jsonb({"session_timeout_seconds": seconds, "limit_octets": None}),
             ],
         )
