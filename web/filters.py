@@ -8,11 +8,13 @@ from flask import Flask
 from flask_babel import gettext as _
 from markupsafe import Markup
 
+from billing_core import period_words
 from billing_core.taka import format_amount, format_money, to_bangla_digits
 from web import lists
 from web.desk import now, settings
 from web.durations import away, duration, lasted, span, took
 from web.language import language
+from web.log_words import logged
 from web.refusals import parked, told
 from web.words import say
 
@@ -39,6 +41,8 @@ def register(app: Flask) -> None:
         span=span,
         lasted=lasted,
         say=say,
+        logged=logged,
+        bill_line=bill_line,
         told=told,
         parked=parked,
         actor=actor,
@@ -137,6 +141,13 @@ def rate(value: Decimal | None) -> str:
         return ""
     plain = value.normalize()
     return _digits(f"{plain if plain.as_tuple().exponent < -2 else round(value, 2):f}")  # type: ignore[operator]  # no NaN is a price
+
+
+def bill_line(text: str) -> str:
+    """Write what a line of a bill is for, its period in the reader's language."""
+    if language() != "bn":
+        return text
+    return period_words.in_bangla(text, lambda at, time: day(at) + _digits(time))
 
 
 def actor(value: str | None) -> str:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from billing_core import period_words
 from billing_core.civil_dates import format_date
 from billing_core.document_settings import Provider
 from billing_core.documents.pages import FAMILY
@@ -122,6 +123,12 @@ class _Look:
         first, last = self.day(start), self.day(max(start, end - _TICK))
         return first if first == last else f"{first} – {last}"  # noqa: RUF001 - a dash
 
+    def description(self, text: str) -> str:
+        """Write what a line is for; it was issued in English."""
+        if self.language == "en":
+            return text
+        return period_words.in_bangla(text, lambda day, time: f"{day:%d/%m/%Y}{time}")
+
     def percent(self, percent: Decimal) -> str:
         return f"{percent.normalize():f}"
 
@@ -129,7 +136,7 @@ class _Look:
 def _line(line: PaperLine, look: _Look) -> Mapping[str, str]:
     unit_price = line.net / line.quantity if line.quantity else line.net
     return {
-        "description": line.description,
+        "description": look.description(line.description),
         "quantity": f"{line.quantity.normalize():f}",
         "unit": look.words.get(f"unit_{line.unit}", line.unit),
         "unit_price": format_amount(round_money(unit_price)),

@@ -20,7 +20,7 @@ import web
 from billing_core.services.refunds import RefundError
 from billing_core.services.throttle import TooManyTriesError
 from tests.web.conftest import Site
-from web import refusals
+from web import log_words, refusals
 from web.language import FOLDER
 
 WEB = Path(web.__file__).parent
@@ -193,3 +193,21 @@ def _is_bare(node: ast.expr) -> bool:
     if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
         return False
     return re.search(r"[A-Za-z]{2}", node.value) is not None
+
+
+def test_the_log_speaks_bangla_of_all_that_is_done() -> None:
+    """Each `what` that services log has its words."""
+    folder = Path(billing_core.__file__).parent
+    files = [*folder.glob("services/**/*.py"), *folder.glob("db/*.py")]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    said = {
+        keyword.value.value
+        for call in calls
+        if re.search("log_(customer|operator)_events?$", ast.unparse(call.func))
+        for keyword in call.keywords
+        if keyword.arg == "what" and isinstance(keyword.value, ast.Constant)
+    }
+    assert said, "no log is written any more?"
+    assert said - set(log_words.known()) == set()

@@ -112,5 +112,17 @@ def test_distances_in_time_are_bangla_as_people_write_it(
         assert durations.away(distance) == told
 
 
+def test_the_period_of_a_bills_line_is_told_in_the_readers_language(site: Site) -> None:
+    line = "Home 10: 2026-11-24 12:35 to 2026-12-23"
+    with site.app.test_request_context("/"):
+        g.language = "bn"
+        said = filters.bill_line(line)
+        assert said.startswith("Home 10: ২৪ নভে")
+        assert " ১২:৩৫ থেকে ২৩ ডিসে" in said
+        assert said.endswith(" পর্যন্ত")
+        g.language = "en"
+        assert filters.bill_line(line) == line
+
+
 def test_the_page_says_in_which_language_it_is(site: Site) -> None:
     assert '<html lang="en">' in site.anonymous().get("/login").text
