@@ -1,5 +1,6 @@
 """Write answers of gateways as JSON can hold them, and read them back; pure."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -55,6 +56,11 @@ def read_answer(facts: Mapping[str, object] | None) -> Answer | None:
         reason=_text(facts, "reason") or "",
         raw=raw if isinstance(raw, Mapping) else {},
     )
+
+
+def as_json(answer: Mapping[str, object] | None) -> str:
+    """Write an answer the way two of them can be compared."""
+    return json.dumps(answer, sort_keys=True)
 
 
 def _text(facts: Mapping[str, object], name: str) -> str | None:

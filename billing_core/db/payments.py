@@ -1,8 +1,6 @@
-"""Attempts to pay, what happened to them, and the money they claim."""
+"""Attempts to pay, as they stand."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -22,8 +20,6 @@ from billing_core.payments import AttemptState
 _QUERIES = load_queries("payments")
 #: The gateway's name of money that a customer sent by hand.
 TRANSFER = "transfer"
-# Advisory locks of attempts being asked about; the second number is the attempt's.
-_ASKING = 0x4B485041
 
 
 class UnknownAttemptError(BillingError):
@@ -117,18 +113,6 @@ class Attempt:
             customer_finished=customer_finished,
             capture_tried=capture_tried,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptEvent:
-    """Something that happened to an attempt."""
-
-    event_id: int
-    at: datetime
-    actor: str
-    what: str
-    note: str
-    answer: dict[str, Any] | None
 
 
 def read_currency(conn: Connection) -> str:
@@ -295,105 +279,7 @@ def set_cancelled(conn: Connection, attempt_id: int, now: datetime) -> None:
     conn.execute(_QUERIES["set_cancelled"], {"attempt_id": attempt_id, "now": now})
 
 
-def claim_to_ask(
-    conn: Connection, gateway: str, now: datetime, *, lease_until: datetime
-) -> int | None:
-    """Take one attempt whose time has come, for as long as the lease."""
-    row = conn.execute(
-        _QUERIES["claim_to_ask"],
-        {"gateway": gateway, "now": now, "lease_until": lease_until},
-    ).fetchone()
-    return None if row is None else int(row[0])
-
-
-def log_event(
-    conn: Connection,
-    attempt_id: int,
-    *,
-    at: datetime,
-    actor: str,
-    what: str,
-    note: str = "",
-    answer: Mapping[str, object] | None = None,
-) -> None:
-    """Write down what happened to an attempt."""
-    conn.execute(
-        _QUERIES["insert_event"],
-        {
-            "attempt_id": attempt_id,
-            "at": at,
-            "actor": actor,
-            "what": what,
-            "note": note,
-            "answer": None if answer is None else Jsonb(answer),
-        },
-    )
-
-
-def log_event_once(
-    conn: Connection,
-    attempt_id: int,
-    *,
-    at: datetime,
-    actor: str,
-    what: str,
-    note: str,
-) -> None:
-    """Write down what may be told any number of times, unless it stands there."""
-    conn.execute(
-        _QUERIES["insert_event_once"],
-        {
-            "attempt_id": attempt_id,
-            "at": at,
-            "actor": actor,
-            "what": what,
-            "note": note,
-        },
-    )
-
-
-def has_event(conn: Connection, attempt_id: int, what: str, note: str) -> bool:
-    """Tell whether this ever happened to an attempt."""
-    row = conn.execute(
-        _QUERIES["has_event"], {"attempt_id": attempt_id, "what": what, "note": note}
-    ).fetchone()
-    return row is not None and bool(row[0])
-
-
-def list_attempt_events(conn: Connection, attempt_id: int) -> list[AttemptEvent]:
-    """Return all that happened to an attempt, in order."""
-    with conn.cursor(row_factory=class_row(AttemptEvent)) as cursor:
-        return cursor.execute(
-            _QUERIES["list_events"], {"attempt_id": attempt_id}
-        ).fetchall()
-
-
 def find_payment(conn: Connection, attempt_id: int) -> int | None:
     """Return the payment that an attempt became."""
     row = conn.execute(_QUERIES["find_payment"], {"attempt_id": attempt_id}).fetchone()
     return None if row is None else int(row[0])
-
-
-@contextmanager
-def asking(conn: Connection, attempt_id: int) -> Iterator[bool]:
-    """Be the only one who asks about an attempt; False = somebody is at it for long.
-
-    Waits no longer than the connection waits for any lock, outside of any transaction.
-    A process that dies lets go of it with its connection.
-    """
-    key = {"space": _ASKING, "attempt_id": attempt_id}
-    try:
-        conn.execute(_QUERIES["lock_asking"], key)
-    except errors.LockNotAvailable:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        if not conn.broken and not conn.closed:
-            conn.execute(_QUERIES["unlock_asking"], key)
-
-
-def as_json(answer: Mapping[str, object] | None) -> str:
-    """Write an answer the way two of them can be compared."""
-    return json.dumps(answer, sort_keys=True)

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from billing_core.billing_terms import DAILY
-from billing_core.db import payments as db
+from billing_core.db import attempt_events as events_db
 from billing_core.db.connect import Connection
 from billing_core.db.customers import log_customer_event, read_customer
 from billing_core.db.installation import read_zone
@@ -51,7 +51,7 @@ def fulfil(
         _give_package(conn, attempt, now=now, actor=actor)
     except BillingError as error:
         what, note = "not fulfilled", f"The money stays in the wallet: {error}"
-        db.log_event(
+        events_db.log_event(
             conn, attempt.attempt_id, at=now, actor=actor, what=what, note=note
         )
         log_customer_event(

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from billing_core import ledger
+from billing_core.db import attempt_events as events_db
 from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import ledger as ledger_db
 from billing_core.db import payments as payments_db
@@ -209,7 +210,7 @@ def tell(
         conn, refund.customer_id, at=now, actor=actor, what=what, note=text
     )
     if refund.attempt_id is not None:
-        payments_db.log_event(
+        events_db.log_event(
             conn, refund.attempt_id, at=now, actor=actor, what=what, note=text
         )
 

@@ -82,45 +82,6 @@ UPDATE payment_attempt
 UPDATE payment_attempt SET customer_cancelled_at = %(now)s
  WHERE attempt_id = %(attempt_id)s AND customer_cancelled_at IS NULL
 
--- claim_to_ask --
--- One attempt whose time has come, leased: no other process takes it meanwhile, and
--- one that dies with it gives it back.
-UPDATE payment_attempt SET next_ask_at = %(lease_until)s
- WHERE attempt_id = (SELECT attempt_id FROM payment_attempt
-                      WHERE next_ask_at <= %(now)s AND gateway = %(gateway)s
-                      ORDER BY next_ask_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
-RETURNING attempt_id
-
--- insert_event --
--- What happened to an attempt.
-INSERT INTO payment_attempt_event (attempt_id, at, actor, what, note, answer)
-VALUES (%(attempt_id)s, %(at)s, %(actor)s, %(what)s, %(note)s, %(answer)s)
-
--- insert_event_once --
--- What anybody can tell us any number of times is written down once.
-INSERT INTO payment_attempt_event (attempt_id, at, actor, what, note)
-SELECT %(attempt_id)s, %(at)s, %(actor)s, %(what)s, %(note)s
- WHERE NOT EXISTS (SELECT FROM payment_attempt_event e
-                    WHERE e.attempt_id = %(attempt_id)s AND e.what = %(what)s AND e.note = %(note)s)
-
--- has_event --
--- Whether this was ever told of an attempt.
-SELECT EXISTS (SELECT FROM payment_attempt_event
-                WHERE attempt_id = %(attempt_id)s AND what = %(what)s AND note = %(note)s)
-
--- list_events --
--- All that happened to an attempt, in order.
-SELECT event_id, at, actor, what, note, answer FROM payment_attempt_event
- WHERE attempt_id = %(attempt_id)s ORDER BY event_id
-
 -- find_payment --
 -- The payment that an attempt became.
 SELECT payment_id FROM payment WHERE attempt_id = %(attempt_id)s
-
--- lock_asking --
--- One asks about an attempt at a time: a capture must not run twice side by side.
-SELECT pg_advisory_lock(%(space)s, (%(attempt_id)s %% 2147483647)::int)
-
--- unlock_asking --
--- Let the next one ask.
-SELECT pg_advisory_unlock(%(space)s, (%(attempt_id)s %% 2147483647)::int)

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
+from billing_core.db.attempt_events import list_attempt_events
 from billing_core.db.connect import Connection
 from billing_core.db.corrections import find_bill
 from billing_core.db.customers import read_customer, read_subscription
 from billing_core.db.packages import find_package
-from billing_core.db.payments import list_attempt_events
 from billing_core.db.receipts import list_settled, read_receipt
 from billing_core.kinds import KindError
 from billing_core.services.audit import audit

@@ -20,10 +20,10 @@ from typing import Any
 import httpx
 import pytest
 
+from billing_core.db.attempt_events import list_attempt_events
 from billing_core.db.connect import Connection, connect
 from billing_core.db.payments import (
     Attempt,
-    list_attempt_events,
     list_attempts,
 )
 from billing_core.services.payments.asking import ask_about

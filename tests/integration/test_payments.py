@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from billing_core.db.attempt_events import list_attempt_events
 from billing_core.db.connect import Connection, connect
 from billing_core.db.customers import read_customer
 from billing_core.db.gateway_tokens import GatewayTokens
 from billing_core.db.payments import (
     Attempt,
     TransferWaitsError,
-    list_attempt_events,
     list_attempts,
 )
 from billing_core.db.queries import load_queries

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from billing_core.db import refunds as db
+from billing_core.db.attempt_events import list_attempt_events
 from billing_core.db.connect import Connection, connect
 from billing_core.db.customers import read_customer
-from billing_core.db.payments import list_attempt_events
 from billing_core.db.queries import load_queries
 from billing_core.db.receipts import read_receipt, receipt_number
 from billing_core.db.refunds import Refund, RefundOpenError

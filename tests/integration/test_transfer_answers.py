@@ -4,8 +4,9 @@ from decimal import Decimal
 
 import pytest
 
+from billing_core.db.attempt_events import list_attempt_events
 from billing_core.db.connect import Connection
-from billing_core.db.payments import Attempt, list_attempt_events
+from billing_core.db.payments import Attempt
 from billing_core.services.payments.crediting import NotCreditableError
 from billing_core.services.payments.deciding import (
     ChangedSinceError,

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from billing_core.asking_times import is_asked_long_enough, next_ask
+from billing_core.db import attempt_events as events_db
 from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection
@@ -20,7 +21,7 @@ from billing_core.payments import (
 )
 from billing_core.references import new_reference
 from billing_core.services.payments.crediting import credit
-from billing_core.stored_answers import write_answer
+from billing_core.stored_answers import as_json, write_answer
 
 AUTOMATIC = "automatic"
 
@@ -103,9 +104,9 @@ def _write(
         if judgement.is_ours and not _has_anothers_checkout(conn, attempt, answer)
         else None,
     )
-    if state == attempt.state and db.as_json(facts) == db.as_json(attempt.answer):
+    if state == attempt.state and as_json(facts) == as_json(attempt.answer):
         return
-    db.log_event(
+    events_db.log_event(
         conn,
         attempt.attempt_id,
         at=now,
@@ -166,7 +167,7 @@ def _take_more_money(
     facts = write_answer(answer)
     amount = answer.amount
     if amount is None or not is_creditable(amount):
-        db.log_event_once(
+        events_db.log_event_once(
             conn,
             attempt.attempt_id,
             at=now,
@@ -203,6 +204,6 @@ def _take_more_money(
         (attempt.attempt_id, f"{amount} more was paid: {reference}"),
         (attempt_id, f"more money for {attempt.reference}, which was paid before"),
     ):
-        db.log_event(
+        events_db.log_event(
             conn, owner, at=now, actor=actor, what="review", note=note, answer=facts
         )

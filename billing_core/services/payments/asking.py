@@ -4,6 +4,8 @@ import logging
 from datetime import datetime
 
 from billing_core.asking_times import is_asked_long_enough, next_ask
+from billing_core.db import asking as asking_db
+from billing_core.db import attempt_events as events_db
 from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection, in_transaction
@@ -71,7 +73,7 @@ def ask_about(
         raise AskedElsewhereError(of.reference)
     if seen.gateway != gateway.name:
         raise OtherGatewayError(reference, gateway.name)
-    with db.asking(conn, attempt_id) as alone:
+    with asking_db.asking(conn, attempt_id) as alone:
         attempt = db.read_attempt(conn, attempt_id)
         was_settled = attempt.state != seen.state and _is_settled(attempt)
         if not alone or (was_settled and _is_known(conn, attempt, hint_id)):
@@ -106,9 +108,9 @@ def _note_capture(
 
     Written before it is asked: who is killed in between has still asked.
     """
-    tried = db.has_event(conn, attempt_id, "asked", _TO_CAPTURE)
+    tried = events_db.has_event(conn, attempt_id, "asked", _TO_CAPTURE)
     if not tried:
-        db.log_event(
+        events_db.log_event(
             conn, attempt_id, at=now, actor=actor, what="asked", note=_TO_CAPTURE
         )
     return tried
@@ -163,11 +165,11 @@ def _no_answer(
             reason=to.reason,
             next_ask_at=next_ask(to.state, attempt.created_at, now),
         )
-        db.log_event_once(
+        events_db.log_event_once(
             conn, attempt_id, at=now, actor=actor, what="asked", note=text
         )
         if to.state != state:
-            db.log_event(
+            events_db.log_event(
                 conn,
                 attempt_id,
                 at=now,
@@ -201,7 +203,9 @@ def _unknown_there(
             next_ask_at=next_ask(state, attempt.created_at, now),
         )
         what = "failed" if fails else "asked"
-        db.log_event_once(conn, attempt_id, at=now, actor=actor, what=what, note=text)
+        events_db.log_event_once(
+            conn, attempt_id, at=now, actor=actor, what=what, note=text
+        )
         return db.read_attempt(conn, attempt_id)
 
     return in_transaction(conn, work)

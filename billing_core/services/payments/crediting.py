@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from billing_core import ledger
+from billing_core.db import attempt_events as events_db
 from billing_core.db import gateway_notices as notices_db
 from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import payments as db
@@ -90,7 +91,9 @@ def credit(
         now=now,
     )
     note = f"{amount} {attempt.currency}, receipt R{payment_id}"
-    db.log_event(conn, attempt.attempt_id, at=now, actor=actor, what="paid", note=note)
+    events_db.log_event(
+        conn, attempt.attempt_id, at=now, actor=actor, what="paid", note=note
+    )
     paid = db.read_attempt(conn, attempt.attempt_id)
     fulfil(conn, paid, amount, now=now, actor=actor)
     money_came(conn, attempt.customer_id, now=now, actor=actor)

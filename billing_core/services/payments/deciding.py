@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
+from billing_core.db import attempt_events as events_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.customers import log_customer_event
@@ -144,7 +145,7 @@ def reject(
             decided_by=operator,
             decided_at=now,
         )
-        db.log_event(
+        events_db.log_event(
             conn,
             attempt_id,
             at=now,
@@ -188,7 +189,7 @@ def _approve(
             said = f"{answer.amount} {attempt.reason}".strip()
             raise ChangedSinceError(attempt.reference, said)
         note = attempt.reason or "all agrees"
-        db.log_event(
+        events_db.log_event(
             conn, attempt_id, at=now, actor=operator, what="approved", note=note
         )
         credit(conn, attempt, answer, actor=operator, now=now)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from billing_core.asking_times import HINTED_ASKS_MAX
+from billing_core.db import attempt_events as events_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection
 from billing_core.db.payments import Attempt
@@ -36,7 +37,9 @@ def take_hint(
         note = f"says {hint.claims[:20]}"
         if hint.signature_is_right is False:
             note += ", wrongly signed"
-        db.log_event_once(conn, attempt_id, at=now, actor=actor, what="hint", note=note)
+        events_db.log_event_once(
+            conn, attempt_id, at=now, actor=actor, what="hint", note=note
+        )
     if hint.claims == "cancelled":
         db.set_cancelled(conn, attempt_id, now)
     if tells_nothing_new(conn, attempt, hint_id) or attempt.asks >= HINTED_ASKS_MAX:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import psycopg
 
+from billing_core.db import asking as asking_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection
 from billing_core.errors import BillingError
@@ -94,7 +95,7 @@ def _reconcile_one(
                 and silences < _SILENCES_MAX
                 and time.monotonic() - began < PASS_SECONDS
             ):
-                attempt_id = db.claim_to_ask(
+                attempt_id = asking_db.claim_to_ask(
                     conn, gateway.name, now, lease_until=now + _LEASE
                 )
                 if attempt_id is None:

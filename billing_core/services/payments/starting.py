@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from billing_core.asking_times import next_ask
+from billing_core.db import attempt_events as events_db
 from billing_core.db import customers as customers_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection, in_transaction
@@ -164,7 +165,9 @@ def _write_attempt(
         )
         attempt_id = db.insert_attempt(conn, attempt)
         note = wanted.description
-        db.log_event(conn, attempt_id, at=now, actor=actor, what="created", note=note)
+        events_db.log_event(
+            conn, attempt_id, at=now, actor=actor, what="created", note=note
+        )
         return db.read_attempt(conn, attempt_id), note
 
     return in_transaction(conn, work)
@@ -197,7 +200,7 @@ def _open(
 ) -> None:
     def work() -> None:
         db.set_checkout(conn, attempt, checkout.payment_id, checkout.url)
-        db.log_event(
+        events_db.log_event(
             conn,
             attempt.attempt_id,
             at=now,
@@ -222,7 +225,7 @@ def _leave_unknown(
     def work() -> None:
         if error.payment_id is not None:
             db.set_checkout(conn, attempt, error.payment_id, None)
-        db.log_event(
+        events_db.log_event(
             conn,
             attempt.attempt_id,
             at=now,
@@ -250,7 +253,7 @@ def _fail(
             next_ask_at=None,
             asked=False,
         )
-        db.log_event(
+        events_db.log_event(
             conn, attempt.attempt_id, at=now, actor=actor, what="failed", note=why
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from billing_core.db import attempt_events as events_db
 from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection, in_transaction
@@ -58,7 +59,7 @@ def ask_about_transfer(
     try:
         answer = search(finder, money_id, now=now)
     except GatewayUnknownError as error:
-        db.log_event_once(
+        events_db.log_event_once(
             conn, attempt_id, at=now, actor=actor, what="asked", note=str(error)
         )
         return attempt
@@ -112,7 +113,7 @@ def hold_against(
         answer=facts if is_known else None,
         answered_at=now,
     )
-    db.log_event(
+    events_db.log_event(
         conn,
         attempt_id,
         at=now,

@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from decimal import Decimal
 
+from billing_core.db import attempt_events as events_db
 from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import payments as db
 from billing_core.db.connect import Connection, in_transaction
@@ -95,7 +96,9 @@ def announce_transfer(
         note = f"{number} sent {wanted.amount}, {money_id}, for: {wanted.description}"
         if before is not None:
             note += f"; announced before and rejected: {before}"
-        db.log_event(conn, attempt_id, at=now, actor=actor, what="created", note=note)
+        events_db.log_event(
+            conn, attempt_id, at=now, actor=actor, what="created", note=note
+        )
         _match(conn, attempt_id, money_id, now)
         return db.read_attempt(conn, attempt_id)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from billing_core.db import attempt_events as events_db
 from billing_core.db import customers as customers_db
 from billing_core.db import gateway_notices as db
 from billing_core.db import gateway_transactions as transactions_db
@@ -269,7 +270,7 @@ def _write_attempt(
             answer=write_answer(shown.answer),
         ),
     )
-    payments_db.log_event(
+    events_db.log_event(
         conn,
         attempt_id,
         at=now,

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from billing_core.db import attempt_events as events_db
 from billing_core.db import gateway_transactions as transactions_db
 from billing_core.db import payments as db
+from billing_core.db.attempt_events import AttemptEvent
 from billing_core.db.connect import Connection
 from billing_core.db.payments import (
     Attempt,
-    AttemptEvent,
     UnknownAttemptError,
 )
 from billing_core.gateways.contract import Answer, Asked, TransactionId
@@ -64,7 +65,7 @@ def read_shown(conn: Connection, reference: str) -> tuple[Shown, list[AttemptEve
     if attempt_id is None:
         raise UnknownAttemptError(reference)
     attempt = db.read_attempt(conn, attempt_id)
-    return show(conn, attempt), db.list_attempt_events(conn, attempt_id)
+    return show(conn, attempt), events_db.list_attempt_events(conn, attempt_id)
 
 
 def show(conn: Connection, attempt: Attempt) -> Shown:
