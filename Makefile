@@ -12,6 +12,9 @@ export RUFF_CACHE_DIR := $(CACHE)/ruff
 export MYPY_CACHE_DIR := $(CACHE)/mypy
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CACHE)/hypothesis
 PYTEST := $(PYTHON) -m pytest -o cache_dir=$(CACHE)/pytest
+# Most tests wait (for a NAS, a browser, a server's start): processes side by side, each
+# with servers of its own. A file's tests stay together.
+JOBS := 3
 
 .PHONY: help setup test lint format demo up down bench test-nas lock
 
@@ -25,7 +28,7 @@ setup: ## Install what is missing: Debian packages, virtualenv, this project.
 test: ## Run lint and all tests, on a private PostgreSQL and FreeRADIUS.
 	@bin/bootstrap --test
 	$(MAKE) --no-print-directory lint
-	$(PYTEST) -m 'not nas and not bench' $(ARGS)
+	$(PYTEST) -n $(JOBS) --dist loadfile -m 'not nas and not bench' $(ARGS)
 
 test-nas: ## Run the tests with network equipment we did not write (as root).
 	@bin/bootstrap --nas

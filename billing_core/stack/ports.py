@@ -1,7 +1,7 @@
 """Find free ports, keep them from start to start, and say who has a taken one."""
 
 import os
-import random
+import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ def _choose(
 
 def _search(kind: socket.SocketKind, address: str, used: set[int]) -> int:
     for _ in range(TRIES_MAX):
-        port = random.choice(SEARCHED_PORTS)
+        port = secrets.choice(SEARCHED_PORTS)
         if port not in used and is_free(port, kind, address):
             return port
     raise StackError(

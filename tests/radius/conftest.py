@@ -1,6 +1,7 @@
 """A real FreeRADIUS with our module, PostgreSQL and worker; simulated NAS before it."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ from tests.radius.screens import chromium  # noqa: F401 - a fixture
 SECRET = "testing123"
 PROCESSES = ("postgres", "freeradius", "worker", "scheduler")
 _addresses = itertools.count(1)
+# Test processes that run side by side (pytest-xdist: gw0, gw1 …) bind addresses of
+# their own.
+_NETWORK = 9 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 # NAS that FreeRADIUS knew when it started, by stack: it takes no more than one new
 # address a second (radius.md §2.1), and most tests are not about that.
 _known: dict[Path, list[str]] = {}
@@ -26,7 +30,7 @@ _known: dict[Path, list[str]] = {}
 def next_address() -> str:
     """Return a loopback address that no other simulated NAS of the run has."""
     number = next(_addresses)
-    return f"127.9.{number // 250}.{number % 250 + 1}"
+    return f"127.{_NETWORK}.{number // 250}.{number % 250 + 1}"
 
 
 @contextmanager
