@@ -74,8 +74,8 @@ class Server:
     def stop(self) -> None:
         """Stop it in order; by force when it does not end.
 
-        A thread of 3.2.1 that found only a request given up in its queue turns round and
-        round until the next one comes (request_dequeue() in its threads.c), and after
+        A thread of 3.2.1 that found only a request given up in its queue turns round
+        and round until the next one comes (request_dequeue() in its threads.c); after
         SIGTERM none comes.
         """
         if self._process is not None:
