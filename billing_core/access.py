@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from billing_core.fair_use import Rates
 from billing_core.service_days import DayPrice
 from billing_core.tariff import Tariff
 
@@ -45,6 +46,8 @@ class Package:
     validity_seconds: int | None = None
     rate_up_bps: int | None = None
     rate_down_bps: int | None = None
+    #: Of a customer beyond fair use.
+    reduced_rates: Rates | None = None
     framed_pool: str | None = None
     interim_interval_seconds: int | None = None
     idle_timeout_seconds: int | None = None
@@ -128,6 +131,8 @@ class AccessState(NamedTuple):
     suspension: Suspension | None = None
     #: What one of his devices may show instead of the password.
     hotspot_key_sealed: bytes | None = None
+    #: Beyond fair use until then.
+    reduced_until_epoch: int | None = None
 
 
 class DayCharge(NamedTuple):
@@ -154,6 +159,8 @@ class Accept(NamedTuple):
     day_charge: DayCharge | None = None
     #: Let in although suspended, to where he can see why and pay.
     restriction: Suspension | None = None
+    #: Beyond fair use: at the package's lower rates.
+    is_reduced: bool = False
 
 
 class Reject(NamedTuple):

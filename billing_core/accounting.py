@@ -113,6 +113,8 @@ class AcctSession:
     disconnect_requested_at: datetime | None = None
     # Accepted while the customer was suspended, into the suspended pool or list.
     is_restricted: bool = False
+    # Its NAS was told the lower rates of those beyond fair use.
+    is_reduced: bool = False
     # Octets a second between the last two reports; predicts when a quota ends.
     octets_per_second: float = 0.0
     # Whether the NAS was told its octet limit and keeps it itself.

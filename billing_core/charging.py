@@ -37,6 +37,8 @@ class RatedPackage:
     billing: str
     sessions_allowed: int
     tariff: Tariff
+    #: Beyond a number of octets in a cycle it is slower.
+    has_fair_use: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,13 @@ def count_growth(session: AcctSession, quota: Quota) -> Quota:
         seconds_used=quota.seconds_used + seconds,
         octets_used=quota.octets_used + octets,
     )
+
+
+def count_octets(session: AcctSession) -> int:
+    """Count the octets a session has grown by; its record is brought up to date."""
+    grown = session.octets - session.counted_octets
+    session.counted_octets = session.octets
+    return grown
 
 
 def limit_by_quota(

@@ -74,7 +74,7 @@ def decide_access(
             return _decide_per_session(state, allowed, free_places, now_epoch)
         case "free" | "monthly":
             # A monthly customer who owes too much is suspended, not refused here.
-            return Accept(allowed)
+            return Accept(allowed, is_reduced=_is_reduced(state, now_epoch))
         case unknown:
             raise ValueError(f"A package cannot be billed {unknown!r}.")
 
@@ -98,6 +98,12 @@ def _status_reason(state: AccessState) -> RejectReason:
     return RejectReason.SUSPENDED
 
 
+def _is_reduced(state: AccessState, now_epoch: int) -> bool:
+    until = state.reduced_until_epoch
+    is_beyond = until is not None and now_epoch < until
+    return is_beyond and state.package.reduced_rates is not None
+
+
 def _decide_daily(
     state: AccessState, allowed: int, now_epoch: int, today: date, zone: ZoneInfo
 ) -> Decision:
@@ -118,6 +124,7 @@ def _decide_daily(
         cut_at_epoch=day_end_epoch(today, zone),
         cut_reason=RejectReason.BALANCE_EXHAUSTED,
         day_charge=None if state.day_is_charged else _day_charge(state.package, today),
+        is_reduced=_is_reduced(state, now_epoch),
     )
 
 

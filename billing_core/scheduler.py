@@ -23,6 +23,7 @@ from billing_core.services.calendar import (
 )
 from billing_core.services.closing import close_stale_sessions, forget_old_rejects
 from billing_core.services.day_sums import fold_day_sums
+from billing_core.services.fair_use_cycles import restore_full_rates
 from billing_core.services.partitions import ensure_partitions
 from billing_core.services.payments import open_gateways
 from billing_core.services.payments.reconciling import reconcile
@@ -41,6 +42,7 @@ _LOOK_SECONDS = 1.0
 _JOBS: tuple[tuple[Callable[[Connection, datetime], object], int], ...] = (
     (charge_the_day, 10),
     (bill_the_cycles, 30),
+    (restore_full_rates, 10),
     (suspend_the_overdue, 30),
     (number_new_bills, 5),
     (queue_reminders, 300),

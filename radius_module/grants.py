@@ -37,7 +37,7 @@ def grant_words(
         f" {interim} {cookie}"
         f" {_NONE if valid_until is None else valid_until}"
         f" {_NO_DAY if accept.day_charge is None else _day_words(accept.day_charge)}"
-        f" {_NONE if accept.restriction is None else 'restricted'}"
+        f" {_standing(accept)}"
     )
     mac = parse_mac(request.calling_station_id) or _NONE
     # It is told to save a look at the request; there it stands all the same.
@@ -45,6 +45,12 @@ def grant_words(
     if len(words) > VALUE_OCTETS_MAX:
         raise GrantError(f"the grant has {len(words)} octets: {words}")
     return words
+
+
+def _standing(accept: Accept) -> str:
+    if accept.restriction is not None:
+        return "restricted"
+    return "reduced" if accept.is_reduced else _NONE
 
 
 def _day_words(day: DayCharge) -> str:

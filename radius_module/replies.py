@@ -71,10 +71,12 @@ def encode_accept(state: AccessState, accept: Accept, cookie: str) -> Pairs:
             # A list restricts him where he is.
             pairs += (_ipv4("Framed-IP-Address", state.framed_ip),)
         return pairs
+    rates = (package.rate_up_bps, package.rate_down_bps)
+    if accept.is_reduced and package.reduced_rates is not None:
+        rates = package.reduced_rates
     pairs = _encode_lasting(
         vendor,
-        package.rate_up_bps,
-        package.rate_down_bps,
+        *rates,
         package.framed_pool if state.framed_ip is None else None,
         package.interim_interval_seconds or nas.interim_interval_seconds,
         package.idle_timeout_seconds,

@@ -16,6 +16,7 @@ from billing_core.access import (
     Subscription,
     Suspension,
 )
+from billing_core.fair_use import Rates
 from billing_core.service_days import DayPrice
 from billing_core.tariff import Tariff
 
@@ -40,6 +41,7 @@ def state_of(row: Row, package: Package, nas: Nas | None) -> AccessState:
         framed_ip,
         mac_binding,
         sessions_allowed,
+        reduced_until,
         available,
         subscription_id,
         subscription_state,
@@ -84,6 +86,7 @@ def state_of(row: Row, package: Package, nas: Nas | None) -> AccessState:
         hotspot_key_sealed=(
             None if hotspot_key_sealed is None else _octets(hotspot_key_sealed)
         ),
+        reduced_until_epoch=None if reduced_until is None else _epoch(reduced_until),
     )
 
 
@@ -92,12 +95,15 @@ def package_of(row: Row) -> Package:
     """Read a row of load_package; the same row gives the same object."""
     texts = [None if value is None else value.decode() for value in row]
     package_id, billing, sessions_allowed, validity_seconds, *rest = texts
-    rate_up, rate_down, framed_pool, interim, idle, price, *prices = rest
+    rate_up, rate_down, reduced_up, reduced_down, *rest = rest
+    framed_pool, interim, idle, price, *prices = rest
     if package_id is None or billing is None or sessions_allowed is None:
         raise RowError("a package is incomplete")
     validity = _integer(validity_seconds)
     vat_percent, vat_inclusive = Decimal(prices[-2] or 0), prices[-1] == "t"
-    day_price = tariff = None
+    reduced = day_price = tariff = None
+    if reduced_up is not None or reduced_down is not None:
+        reduced = Rates(_integer(reduced_up), _integer(reduced_down))
     if billing == "daily":
         days = (validity or 0) // _SECONDS_A_DAY
         day_price = DayPrice(Decimal(price or 0), days, vat_percent, vat_inclusive)
@@ -110,6 +116,7 @@ def package_of(row: Row) -> Package:
         validity_seconds=validity,
         rate_up_bps=_integer(rate_up),
         rate_down_bps=_integer(rate_down),
+        reduced_rates=reduced,
         framed_pool=framed_pool,
         interim_interval_seconds=_integer(interim),
         idle_timeout_seconds=_integer(idle),

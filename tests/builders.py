@@ -244,6 +244,8 @@ class Grant:
     day_net: Decimal = Decimal(0)
     day_vat: Decimal = Decimal(0)
     vat_percent: Decimal = Decimal(0)
+    #: restricted | reduced
+    standing: str | None = None
 
     @property
     def class_value(self) -> str:
@@ -273,7 +275,7 @@ class Grant:
             self.day_net,
             self.day_vat,
             self.vat_percent,
-            None,
+            self.standing,
             None,
         ]
         return " ".join("-" if word is None else str(word) for word in words)

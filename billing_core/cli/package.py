@@ -59,6 +59,16 @@ def package() -> None:
     "--vat-exclusive", is_flag=True, help="VAT is added to prices, not in them."
 )
 @click.option("--rate", type=RateLimit(), help="Rate limit UP/DOWN, e.g. 5M/10M.")
+@click.option(
+    "--fair-use",
+    type=Octets(),
+    help="Data in a cycle at full rate, e.g. 300GB (daily, monthly, free).",
+)
+@click.option(
+    "--fair-use-rate",
+    type=RateLimit(),
+    help="Rate limit UP/DOWN beyond it, e.g. 1M/2M.",
+)
 @click.option("--pool", help="Address pool on the NAS (Framed-Pool).")
 @click.option("--sessions", type=click.IntRange(1), default=1, help="At the same time.")
 @click.option("--interim-interval", type=Duration(), help="At least 60s.")
@@ -81,6 +91,8 @@ def add(
     vat: Decimal,
     vat_exclusive: bool,
     rate: tuple[int, int] | None,
+    fair_use: int | None,
+    fair_use_rate: tuple[int, int] | None,
     pool: str | None,
     sessions: int,
     interim_interval: int | None,
@@ -106,6 +118,9 @@ def add(
         vat_inclusive=not vat_exclusive,
         rate_up_bps=rate[0] if rate else None,
         rate_down_bps=rate[1] if rate else None,
+        fair_use_octets=fair_use,
+        fair_use_rate_up_bps=fair_use_rate[0] if fair_use_rate else None,
+        fair_use_rate_down_bps=fair_use_rate[1] if fair_use_rate else None,
         framed_pool=pool,
         sessions_allowed=sessions,
         interim_interval_seconds=interim_interval,

@@ -58,6 +58,10 @@ class NewPackage:
     vat_inclusive: bool = True
     rate_up_bps: int | None = None
     rate_down_bps: int | None = None
+    #: In and out in a cycle; beyond, the rates below apply.
+    fair_use_octets: int | None = None
+    fair_use_rate_up_bps: int | None = None
+    fair_use_rate_down_bps: int | None = None
     framed_pool: str | None = None
     sessions_allowed: int = 1
     interim_interval_seconds: int | None = None
@@ -128,6 +132,11 @@ _CONSTRAINTS = {
     " negative",
     "package_vat_is_a_percentage": "VAT is a percentage from 0 to 100",
     "package_rates_positive": "rates must be positive",
+    "package_fair_use_whole": "fair use needs a number of octets and a rate beyond it",
+    "package_fair_use_rates_positive": "rates must be positive",
+    "package_fair_use_slows_down": "beyond fair use it cannot be faster",
+    "package_fair_use_has_cycles": "fair use is of daily, monthly and free packages:"
+    " others end when they are used up",
     "package_sessions_positive": "at least one session must be allowed",
     "package_interim_at_least_a_minute": "the interim interval is at least 60 seconds"
     " (RFC 2869 §5.16)",

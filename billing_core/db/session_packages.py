@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
+from billing_core.fair_use import Rates
 
 _QUERIES = load_queries("session_packages")
 
@@ -15,8 +16,9 @@ class NetworkTerms:
 
     package_id: int
     billing: str
-    rate_up_bps: int | None
-    rate_down_bps: int | None
+    full: Rates
+    #: Of a customer beyond fair use.
+    reduced: Rates
     framed_pool: str | None
     sessions_allowed: int
 
@@ -28,7 +30,12 @@ def read_network_terms(
     rows = conn.execute(
         _QUERIES["read_network_terms"], {"package_ids": list(package_ids)}
     ).fetchall()
-    return {row[0]: NetworkTerms(*row) for row in rows}
+    return {
+        row[0]: NetworkTerms(
+            row[0], row[1], Rates(row[2], row[3]), Rates(row[4], row[5]), row[6], row[7]
+        )
+        for row in rows
+    }
 
 
 def read_own_terms(conn: Connection, customer_id: int) -> tuple[bool, int | None]:
@@ -40,14 +47,20 @@ def read_own_terms(conn: Connection, customer_id: int) -> tuple[bool, int | None
 
 
 def move_session(
-    conn: Connection, customer_id: int, session_id: int, package_id: int
+    conn: Connection,
+    customer_id: int,
+    session_id: int,
+    package_id: int,
+    *,
+    is_reduced: bool,
 ) -> None:
-    """Let a running session be one of another package."""
+    """Let a running session be one of another package, at full rate or reduced."""
     conn.execute(
         _QUERIES["move_session"],
         {
             "customer_id": customer_id,
             "session_id": session_id,
             "package_id": package_id,
+            "is_reduced": is_reduced,
         },
     )

@@ -140,7 +140,9 @@ def read_rated_packages(
         _QUERIES["read_rated_packages"], {"package_ids": array(package_ids)}
     ).fetchall()
     return {
-        row[0]: RatedPackage(row[0], row[1], row[2], row[3], Tariff(*row[4:]))
+        row[0]: RatedPackage(
+            row[0], row[1], row[2], row[3], Tariff(*row[4:-1]), has_fair_use=row[-1]
+        )
         for row in rows
     }
 

@@ -8,6 +8,7 @@ from billing_core.db import static_addresses, web_sessions
 from billing_core.db import suspension as suspension_db
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.operators import find_operator
+from billing_core.fair_use import FAIR_USE
 from billing_core.passwords import seal_password
 from billing_core.reminders import Event
 from billing_core.services.extension import extend_running
@@ -221,7 +222,7 @@ def activate(
         queue_service_news(conn, Event.RESTORED, news, now=now)
         suspension_db.set_paused(conn, customer_id, None)
         suspension_db.end_stretches(conn, [customer_id], now=now)
-        extend_running(conn, customer_id, now, standing=[PACKAGE_CHANGED])
+        extend_running(conn, customer_id, now, standing=[PACKAGE_CHANGED, FAIR_USE])
         db.log_customer_event(
             conn, customer_id, at=now, actor=actor, what="activated", note=note
         )

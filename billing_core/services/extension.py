@@ -10,6 +10,7 @@ from billing_core.db.connect import Connection
 from billing_core.db.installation import read_zone
 from billing_core.db.nas import read_nas_traits
 from billing_core.decisions import LIMIT_SECONDS_MAX, day_backstop_epoch
+from billing_core.fair_use import FAIR_USE
 from billing_core.service_days import covered_until, service_date
 from billing_core.services.rating import Batch, load_batch, rate_and_write
 from billing_core.services.session_packages import PACKAGE_CHANGED
@@ -23,7 +24,7 @@ def extend_running(
     customer_id: int,
     now: datetime,
     *,
-    standing: Sequence[str] = (ASKED_BY_OPERATOR, PACKAGE_CHANGED),
+    standing: Sequence[str] = (ASKED_BY_OPERATOR, PACKAGE_CHANGED, FAIR_USE),
 ) -> None:
     """Give a customer's running sessions the limits that he can pay now.
 

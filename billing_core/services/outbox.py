@@ -6,6 +6,7 @@ from typing import Literal
 
 from billing_core.db import outbox as db
 from billing_core.db.connect import Connection, in_transaction
+from billing_core.fair_use import FAIR_USE
 from billing_core.services.session_packages import PACKAGE_CHANGED, end_untold
 
 Outcome = Literal["ACK", "NAK", "TIMEOUT", "NO_COA"]
@@ -56,7 +57,7 @@ def record(
     """Record answers; what may still succeed is due again later, some bounded times.
 
     An ACK does not end the session: its Stop does, or silence. A session whose NAS
-    does not take the rates of its customer's new package is ended.
+    does not take its new rates is ended.
     """
 
     def work() -> None:
@@ -74,15 +75,15 @@ def record(
                 next_attempt_at=now + timedelta(seconds=wait),
             )
         untold = {
-            (item.customer_id, item.session_id)
+            (item.customer_id, item.session_id, item.reason)
             for item, answer in answered
             if item.kind == "coa"
-            and item.reason == PACKAGE_CHANGED
+            and item.reason in (PACKAGE_CHANGED, FAIR_USE)
             and answer.outcome != "ACK"
             and not _is_tried_again(item, answer)
         }
-        for customer_id, session_id in sorted(untold):
-            end_untold(conn, customer_id, session_id, now)
+        for customer_id, session_id, reason in sorted(untold):
+            end_untold(conn, customer_id, session_id, reason, now)
 
     in_transaction(conn, work)
 

@@ -1,6 +1,6 @@
 """Charge what folded sessions have grown by, and write everything that follows."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +16,7 @@ from billing_core.charging import (
     RatedPackage,
     charge_growth,
     count_growth,
+    count_octets,
     limit_by_money,
     limit_by_quota,
     must_disconnect,
@@ -24,7 +25,9 @@ from billing_core.charging import (
 )
 from billing_core.db import sessions as db
 from billing_core.db.connect import Connection
+from billing_core.fair_use import FAIR_USE
 from billing_core.money import ZERO
+from billing_core.services.fair_use import follow_fair_use
 
 
 @dataclass(slots=True)
@@ -78,6 +81,8 @@ class _Outcome:
     holds: list[tuple[int, int, Decimal, Decimal]] = field(default_factory=list)
     opened: list[tuple[int, int]] = field(default_factory=list)
     disconnects: list[tuple[AcctSession, str]] = field(default_factory=list)
+    #: Octets that customers of packages with fair use have used more.
+    used: Counter[int] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,7 @@ def rate_and_write(conn: Connection, batch: Batch, now: datetime) -> RatingResul
     """Rate the batch's sessions and write what follows, in the caller's transaction.
 
     1. charge or count each session's growth; set what it may still use
+       and tell sessions of customers who go beyond fair use their lower rates
     2. write sessions, ledger entries, quotas and holds
     3. settle and bill what ended
     4. ask for the Disconnect of what is exhausted or suspended
@@ -134,6 +140,9 @@ def rate_and_write(conn: Connection, batch: Batch, now: datetime) -> RatingResul
     # The ended ones first: what they held is free for those that go on.
     for session in sorted(batch.touched.values(), key=lambda s: s.is_running):
         _rate(batch, session, packages[session.package_id], outcome, now)
+    if outcome.used:
+        untold = follow_fair_use(conn, batch.running, outcome.used, now)
+        _cut(batch, untold, FAIR_USE, outcome, now)
     _write(conn, batch, outcome, now)
     return RatingResult(len(outcome.charges), len(outcome.disconnects))
 
@@ -168,10 +177,15 @@ def _rate(
         reason = reason or NO_SUBSCRIPTION
     elif package.billing == "package":
         reason = _rate_by_quota(batch, session, package, outcome, now) or reason
-    elif package.billing == "daily" and session.disconnect_requested_at is not None:
-        # The rollover found nobody to pay this day, and the NAS did not end it.
-        is_unpaid = session.cut_at is not None and session.cut_at <= now
-        reason = reason or (BALANCE_EXHAUSTED if is_unpaid else None)
+    else:
+        # Counted whether or not it matters now: a change of package looks ahead only.
+        grown = count_octets(session)
+        if package.has_fair_use and not session.is_restricted:
+            outcome.used[session.customer_id] += grown
+        if package.billing == "daily" and session.disconnect_requested_at is not None:
+            # The rollover found nobody to pay this day, and the NAS did not end it.
+            is_unpaid = session.cut_at is not None and session.cut_at <= now
+            reason = reason or (BALANCE_EXHAUSTED if is_unpaid else None)
     if reason is not None:
         _cut(batch, [session], reason, outcome, now)
 

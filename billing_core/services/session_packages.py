@@ -8,6 +8,7 @@ from billing_core.db import outbox
 from billing_core.db import session_packages as db
 from billing_core.db.connect import Connection
 from billing_core.db.nas import NasTraits, read_nas_traits
+from billing_core.services.fair_use import stand
 from billing_core.services.rating import Batch, load_batch, rate_and_write
 
 #: The session runs on a package that its customer is not on any more.
@@ -26,6 +27,8 @@ def follow_package(
     the package at its next login.
     """
     batch = load_batch(conn, [customer_id])
+    # Beyond the fair use of one package he may be within that of the other.
+    is_reduced = stand(conn, [customer_id], now)[customer_id].is_reduced
     away = [
         session
         for session in batch.running[customer_id]
@@ -46,14 +49,14 @@ def follow_package(
             and session.disconnect_requested_at is None
             and _can_be_told(nas, old, new, has_own_ip=has_own_ip)
         ):
-            _tell(conn, session, new)
+            _tell(conn, session, new, is_reduced=is_reduced)
         else:
-            _end(batch, session)
+            _end(batch, session, PACKAGE_CHANGED)
     return rate_and_write(conn, batch, now).disconnects
 
 
 def end_untold(
-    conn: Connection, customer_id: int, session_id: int, now: datetime
+    conn: Connection, customer_id: int, session_id: int, reason: str, now: datetime
 ) -> None:
     """End a session whose NAS did not take its new rates, in the caller's transaction.
 
@@ -62,7 +65,7 @@ def end_untold(
     batch = load_batch(conn, [customer_id])
     for session in batch.running[customer_id]:
         if session.session_id == session_id:
-            _end(batch, session)
+            _end(batch, session, reason)
     rate_and_write(conn, batch, now)
 
 
@@ -84,17 +87,26 @@ def _can_be_told(
     return has_own_ip or old.framed_pool == new.framed_pool
 
 
-def _tell(conn: Connection, session: AcctSession, new: db.NetworkTerms) -> None:
-    session.package_id = new.package_id
-    db.move_session(conn, session.customer_id, session.session_id, new.package_id)
+def _tell(
+    conn: Connection, session: AcctSession, new: db.NetworkTerms, *, is_reduced: bool
+) -> None:
+    session.package_id, session.is_reduced = new.package_id, is_reduced
+    db.move_session(
+        conn,
+        session.customer_id,
+        session.session_id,
+        new.package_id,
+        is_reduced=is_reduced,
+    )
+    rates = new.reduced if is_reduced else new.full
     outbox.enqueue_coa(
         conn,
         session,
         PACKAGE_CHANGED,
-        {"rate_up_bps": new.rate_up_bps, "rate_down_bps": new.rate_down_bps},
+        {"rate_up_bps": rates.up_bps, "rate_down_bps": rates.down_bps},
     )
 
 
-def _end(batch: Batch, session: AcctSession) -> None:
+def _end(batch: Batch, session: AcctSession, reason: str) -> None:
     batch.touch(session)
-    batch.due[session.session_id] = PACKAGE_CHANGED
+    batch.due[session.session_id] = reason

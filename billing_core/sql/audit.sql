@@ -101,6 +101,7 @@ HAVING count(*) > coalesce(c.sessions_allowed, p.sessions_allowed)
 SELECT u.customer_id, 'package ' || u.subscription_id || ' says ' || u.seconds_used || ' s and ' || u.octets_used
        || ' octets used, its sessions ' || coalesce(s.seconds, 0) || ' s and ' || coalesce(s.octets, 0)
   FROM subscription u
+  JOIN package p ON p.package_id = u.package_id AND p.billing = 'package'
   LEFT JOIN (SELECT customer_id, subscription_id, sum(counted_seconds) AS seconds, sum(counted_octets) AS octets
                FROM acct_session WHERE subscription_id IS NOT NULL GROUP BY 1, 2) s
     ON s.customer_id = u.customer_id AND s.subscription_id = u.subscription_id

@@ -3,7 +3,7 @@
 -- username. %(username)s, %(service_date)s. Each join is one look-up by key. Packages
 -- and NAS are read apart and kept for a second: with them here, this cost a third more.
 SELECT c.package_id, c.customer_id, c.status, c.password_sealed, c.hotspot_key_sealed, c.framed_ip, c.mac_binding,
-       c.sessions_allowed,
+       c.sessions_allowed, c.reduced_until,
        w.posted - w.reserved + w.credit_limit AS available,
        s.subscription_id, s.state AS subscription_state, s.valid_until,
        s.seconds_allowed - s.seconds_used AS seconds_left,
@@ -24,7 +24,8 @@ SELECT c.package_id, c.customer_id, c.status, c.password_sealed, c.hotspot_key_s
 -- load_package --
 -- What a login must know of a package. %(package_id)s.
 SELECT p.package_id, p.billing, p.sessions_allowed, p.validity_seconds,
-       p.rate_up_bps, p.rate_down_bps, p.framed_pool, p.interim_interval_seconds, p.idle_timeout_seconds,
+       p.rate_up_bps, p.rate_down_bps, p.fair_use_rate_up_bps, p.fair_use_rate_down_bps,
+       p.framed_pool, p.interim_interval_seconds, p.idle_timeout_seconds,
        p.price, p.setup_fee, p.price_per_minute, p.price_per_mb, p.increment_seconds, p.increment_octets,
        p.minimum_charge, p.free_seconds, p.vat_percent, p.vat_inclusive
   FROM package p

@@ -3,11 +3,13 @@
 INSERT INTO package (name, billing, price, validity_seconds, validity_from, quota_seconds, quota_octets,
                      setup_fee, price_per_minute, price_per_mb, increment_seconds, increment_octets,
                      minimum_charge, free_seconds, vat_percent, vat_inclusive, rate_up_bps, rate_down_bps,
-                     framed_pool, sessions_allowed, interim_interval_seconds, idle_timeout_seconds)
+                     fair_use_octets, fair_use_rate_up_bps, fair_use_rate_down_bps, framed_pool, sessions_allowed,
+                     interim_interval_seconds, idle_timeout_seconds)
 VALUES (%(name)s, %(billing)s, %(price)s, %(validity_seconds)s, %(validity_from)s, %(quota_seconds)s,
         %(quota_octets)s, %(setup_fee)s, %(price_per_minute)s, %(price_per_mb)s, %(increment_seconds)s,
         %(increment_octets)s, %(minimum_charge)s, %(free_seconds)s, %(vat_percent)s, %(vat_inclusive)s,
-        %(rate_up_bps)s, %(rate_down_bps)s, %(framed_pool)s, %(sessions_allowed)s,
+        %(rate_up_bps)s, %(rate_down_bps)s, %(fair_use_octets)s, %(fair_use_rate_up_bps)s,
+        %(fair_use_rate_down_bps)s, %(framed_pool)s, %(sessions_allowed)s,
         %(interim_interval_seconds)s, %(idle_timeout_seconds)s)
 RETURNING package_id
 
@@ -15,7 +17,8 @@ RETURNING package_id
 -- Every package, in the order in which they were made.
 SELECT package_id, name, billing, price, validity_seconds, validity_from, quota_seconds, quota_octets,
        setup_fee, price_per_minute, price_per_mb, increment_seconds, increment_octets, minimum_charge,
-       free_seconds, vat_percent, vat_inclusive, rate_up_bps, rate_down_bps, framed_pool, sessions_allowed,
+       free_seconds, vat_percent, vat_inclusive, rate_up_bps, rate_down_bps, fair_use_octets,
+       fair_use_rate_up_bps, fair_use_rate_down_bps, framed_pool, sessions_allowed,
        interim_interval_seconds, idle_timeout_seconds, is_withdrawn
   FROM package ORDER BY package_id
 
@@ -32,6 +35,8 @@ UPDATE package
        increment_seconds = %(increment_seconds)s, increment_octets = %(increment_octets)s,
        minimum_charge = %(minimum_charge)s, free_seconds = %(free_seconds)s, vat_percent = %(vat_percent)s,
        vat_inclusive = %(vat_inclusive)s, rate_up_bps = %(rate_up_bps)s, rate_down_bps = %(rate_down_bps)s,
+       fair_use_octets = %(fair_use_octets)s, fair_use_rate_up_bps = %(fair_use_rate_up_bps)s,
+       fair_use_rate_down_bps = %(fair_use_rate_down_bps)s,
        framed_pool = %(framed_pool)s, sessions_allowed = %(sessions_allowed)s,
        interim_interval_seconds = %(interim_interval_seconds)s, idle_timeout_seconds = %(idle_timeout_seconds)s
  WHERE package_id = %(package_id)s

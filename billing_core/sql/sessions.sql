@@ -23,7 +23,7 @@ SELECT s.customer_id, s.session_id, s.nas_id, s.package_id, s.subscription_id, s
        host(s.framed_ip), s.framed_ipv6, s.started_at, s.last_event_at, s.last_received_at,
        s.interim_interval_seconds, s.ended_at, s.terminate_cause, s.session_seconds, s.input_octets, s.output_octets, s.charged, s.billed,
        s.counted_seconds, s.counted_octets, s.limit_seconds, s.limit_octets,
-       s.cut_at, s.cut_reason, s.disconnect_requested_at, s.is_restricted, r.held
+       s.cut_at, s.cut_reason, s.disconnect_requested_at, s.is_restricted, s.is_reduced, r.held
   FROM acct_session s
   LEFT JOIN reservation r ON r.customer_id = s.customer_id AND r.session_id = s.session_id AND r.state = 'open'
  WHERE s.customer_id = ANY (%(customer_ids)s) AND s.ended_at IS NULL
@@ -36,7 +36,7 @@ SELECT s.customer_id, s.session_id, s.nas_id, s.package_id, s.subscription_id, s
        host(s.framed_ip), s.framed_ipv6, s.started_at, s.last_event_at, s.last_received_at,
        s.interim_interval_seconds, s.ended_at, s.terminate_cause, s.session_seconds, s.input_octets, s.output_octets, s.charged, s.billed,
        s.counted_seconds, s.counted_octets, s.limit_seconds, s.limit_octets,
-       s.cut_at, s.cut_reason, s.disconnect_requested_at, s.is_restricted, NULL::numeric
+       s.cut_at, s.cut_reason, s.disconnect_requested_at, s.is_restricted, s.is_reduced, NULL::numeric
   FROM unnest(%(customer_ids)s::bigint[], %(acct_session_ids)s::text[]) AS k (customer_id, acct_session_id)
   JOIN acct_session s ON s.customer_id = k.customer_id AND s.acct_session_id = k.acct_session_id
  WHERE s.ended_at IS NOT NULL
@@ -46,7 +46,7 @@ SELECT s.customer_id, s.session_id, s.nas_id, s.package_id, s.subscription_id, s
        host(s.framed_ip), s.framed_ipv6, s.started_at, s.last_event_at, s.last_received_at,
        s.interim_interval_seconds, s.ended_at, s.terminate_cause, s.session_seconds, s.input_octets, s.output_octets, s.charged, s.billed,
        s.counted_seconds, s.counted_octets, s.limit_seconds, s.limit_octets,
-       s.cut_at, s.cut_reason, s.disconnect_requested_at, s.is_restricted, NULL::numeric
+       s.cut_at, s.cut_reason, s.disconnect_requested_at, s.is_restricted, s.is_reduced, NULL::numeric
   FROM unnest(%(customer_ids)s::bigint[], %(session_ids)s::bigint[]) AS k (customer_id, session_id)
   JOIN acct_session s ON s.customer_id = k.customer_id AND s.session_id = k.session_id
  WHERE s.ended_at IS NOT NULL
@@ -62,7 +62,7 @@ SELECT c.customer_id, c.username, c.package_id, s.subscription_id, p.interim_int
 -- read_rated_packages --
 -- The tariffs of the packages that sessions run on.
 SELECT package_id, name, billing, sessions_allowed, setup_fee, price_per_minute, price_per_mb, increment_seconds,
-       increment_octets, minimum_charge, free_seconds, vat_percent, vat_inclusive
+       increment_octets, minimum_charge, free_seconds, vat_percent, vat_inclusive, fair_use_octets IS NOT NULL
   FROM package WHERE package_id = ANY (%(package_ids)s)
 
 -- read_quotas --

@@ -126,6 +126,10 @@ CREATE TABLE package (
     vat_inclusive boolean NOT NULL DEFAULT true,
     rate_up_bps bigint,
     rate_down_bps bigint,
+    -- Fair use: beyond so many octets, in and out, within a cycle these rates apply.
+    fair_use_octets bigint,
+    fair_use_rate_up_bps bigint,
+    fair_use_rate_down_bps bigint,
     framed_pool text,
     sessions_allowed integer NOT NULL DEFAULT 1,
     interim_interval_seconds integer,
@@ -161,6 +165,14 @@ CREATE TABLE package (
     CONSTRAINT package_pool_fits_its_attribute CHECK (octet_length(framed_pool) BETWEEN 1 AND 253
         AND framed_pool !~ '[[:cntrl:]]'),
     CONSTRAINT package_rates_positive CHECK (rate_up_bps > 0 AND rate_down_bps > 0),
+    CONSTRAINT package_fair_use_whole CHECK (CASE WHEN fair_use_octets IS NULL
+        THEN coalesce(fair_use_rate_up_bps, fair_use_rate_down_bps) IS NULL
+        ELSE fair_use_octets > 0 AND coalesce(fair_use_rate_up_bps, fair_use_rate_down_bps) IS NOT NULL END),
+    CONSTRAINT package_fair_use_rates_positive CHECK (fair_use_rate_up_bps > 0 AND fair_use_rate_down_bps > 0),
+    CONSTRAINT package_fair_use_slows_down CHECK (
+        coalesce(fair_use_rate_up_bps <= rate_up_bps, true) AND coalesce(fair_use_rate_down_bps <= rate_down_bps, true)),
+    -- What is bought by the octet or the minute ends instead.
+    CONSTRAINT package_fair_use_has_cycles CHECK (fair_use_octets IS NULL OR billing NOT IN ('package', 'per_session')),
     CONSTRAINT package_sessions_positive CHECK (sessions_allowed > 0),
     CONSTRAINT package_interim_at_least_a_minute CHECK (interim_interval_seconds >= 60),
     CONSTRAINT package_idle_positive CHECK (idle_timeout_seconds > 0)
@@ -187,6 +199,8 @@ CREATE TABLE customer (
     mac_binding text,
     -- NULL = as the package says.
     sessions_allowed integer,
+    -- Beyond fair use: until the end of this cycle the package's lower rates apply.
+    reduced_until timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT customer_package_exists FOREIGN KEY (package_id) REFERENCES package (package_id),
     CONSTRAINT customer_status_known CHECK (status IN ('active', 'suspended', 'disabled')),
@@ -198,6 +212,17 @@ CREATE TABLE customer (
         AND NOT (framed_ip <<= '0.0.0.0/8' OR framed_ip <<= '127.0.0.0/8' OR framed_ip <<= '224.0.0.0/3')),
     CONSTRAINT customer_mac_form CHECK (mac_binding ~ '^([0-9A-F]{2}:){5}[0-9A-F]{2}$')
 );
+
+CREATE INDEX customer_reduced ON customer (reduced_until) WHERE reduced_until IS NOT NULL;
+
+-- What a customer of a package with fair use has used in his cycle.
+CREATE TABLE fair_use (
+    customer_id bigint PRIMARY KEY,
+    cycle_end timestamptz NOT NULL,
+    octets_used bigint NOT NULL,
+    CONSTRAINT fair_use_customer_exists FOREIGN KEY (customer_id) REFERENCES customer (customer_id),
+    CONSTRAINT fair_use_only_rises CHECK (octets_used >= 0)
+) WITH (fillfactor = 70);
 
 -- User-Name to customer: read at each login, so it stays narrow; global uniqueness
 -- of usernames lives here and nowhere else.
@@ -476,7 +501,7 @@ CREATE TABLE acct_session (
     -- It ended by another's hand and its charges stand on no bill yet. A column of its
     -- own: an index over charged itself would be rewritten with each charge.
     bill_due boolean NOT NULL DEFAULT false,
-    -- What has been counted against the package's quota.
+    -- What has been counted against the package's quota or its fair use.
     counted_seconds bigint NOT NULL DEFAULT 0,
     counted_octets bigint NOT NULL DEFAULT 0,
     -- What the session was told it may use; NULL = no such limit.
@@ -490,6 +515,8 @@ CREATE TABLE acct_session (
     -- Accepted while the customer was suspended, into the suspended pool or list: not cut
     -- for being suspended, but cut when he is restored.
     is_restricted boolean NOT NULL DEFAULT false,
+    -- Its NAS was told the lower rates of those beyond fair use.
+    is_reduced boolean NOT NULL DEFAULT false,
     PRIMARY KEY (customer_id, session_id),
     CONSTRAINT acct_session_end_is_dated CHECK ((state = 'ended') = (ended_at IS NOT NULL)),
     CONSTRAINT acct_session_billed_within_charged CHECK (billed <= charged)

@@ -196,7 +196,7 @@ END $$;
 -- ('-' = none): customer_id session_id nas_id package_id subscription_id
 -- sessions_allowed hold limit_seconds limit_octets cut_epoch cut_reason
 -- interim_seconds class_value valid_until_epoch day day_net day_vat vat_percent
--- restricted mac (only if it is a MAC address)
+-- restricted|reduced mac (only if it is a MAC address)
 --
 -- Nearly every login is of an active customer without another session, and costs nothing
 -- but what it holds: that takes two statements, under the wallet's lock. All others are
@@ -241,11 +241,11 @@ BEGIN
             customer_id, session_id, nas_id, package_id, subscription_id, state, username, acct_session_id,
             class_value, calling_station_id, called_station_id, nas_port_id, accepted_at, started_at,
             last_event_at, limit_seconds, limit_octets, interim_interval_seconds, cut_at, cut_reason,
-            is_restricted)
+            is_restricted, is_reduced)
         SELECT v_customer_id, g[2]::bigint, g[3]::bigint, g[4]::bigint, nullif(g[5], '-')::bigint, 'opening',
                c.username,
                nullif(p_acct_session_id, ''), g[13], v_mac, p_called_station_id, p_nas_port_id, v_now, v_now, v_now, nullif(g[8], '-')::bigint, nullif(g[9], '-')::bigint, g[12]::integer,
-               to_timestamp(nullif(g[10], '-')::double precision), nullif(g[11], '-'), g[19] = 'restricted'
+               to_timestamp(nullif(g[10], '-')::double precision), nullif(g[11], '-'), g[19] = 'restricted', g[19] = 'reduced'
           FROM customer c
          WHERE c.customer_id = v_customer_id
            AND (NOT v_is_plain
