@@ -116,6 +116,12 @@ class PackageForm(OperatorForm):
     vat_inclusive = BooleanField(_l("VAT is in the prices"), default=True)
     rate_down = RateField(_l("Download"), description=_l("Like 10M; empty: no limit."))
     rate_up = RateField(_l("Upload"), description=_l("Like 5M; empty: no limit."))
+    fair_use = OctetsField(
+        _l("Data at this speed in a cycle"),
+        description=_l("Like 300GB; empty: no end. Beyond it, slower:"),
+    )
+    fair_use_rate_down = RateField(_l("Download beyond it"))
+    fair_use_rate_up = RateField(_l("Upload beyond it"))
     sessions_allowed = IntegerField(
         _l("Devices at once"), [InputRequired(), NumberRange(1, 1000)], default=1
     )
@@ -128,12 +134,16 @@ class PackageForm(OperatorForm):
     idle = DurationField(_l("Ends when idle for"))
 
 
+_FAIR_USE = ("fair_use", "fair_use_rate_down", "fair_use_rate_up")
 #: What a form does not show of a kind of billing.
 _NOT_OF: dict[str, tuple[str, ...]] = {
     "monthly": ("validity", "validity_from", "quota_time", "quota_data"),
     "daily": ("validity_from", "quota_time", "quota_data"),
-    "package": (),
-    "per_session": ("price", "validity", "validity_from", "quota_time", "quota_data"),
+    "package": _FAIR_USE,
+    "per_session": (
+        *("price", "validity", "validity_from", "quota_time", "quota_data"),
+        *_FAIR_USE,
+    ),
     "free": (
         *("price", "validity", "validity_from", "quota_time", "quota_data"),
         *("vat_percent", "vat_inclusive"),
@@ -199,6 +209,9 @@ def package_of(form: PackageForm, billing: str, was: NewPackage | None) -> NewPa
         ),
         rate_up_bps=form.rate_up.measure,
         rate_down_bps=form.rate_down.measure,
+        fair_use_octets=measure("fair_use", "fair_use_octets"),
+        fair_use_rate_up_bps=measure("fair_use_rate_up", "fair_use_rate_up_bps"),
+        fair_use_rate_down_bps=measure("fair_use_rate_down", "fair_use_rate_down_bps"),
         framed_pool=form.pool.data or None,
         sessions_allowed=form.sessions_allowed.data,
         interim_interval_seconds=form.interim.measure,
@@ -228,6 +241,9 @@ def _as_form(p: NewPackage) -> dict[str, object]:
         "vat_inclusive": p.vat_inclusive,
         "rate_down": written(p.rate_down_bps, write_rate),
         "rate_up": written(p.rate_up_bps, write_rate),
+        "fair_use": written(p.fair_use_octets, write_octets),
+        "fair_use_rate_down": written(p.fair_use_rate_down_bps, write_rate),
+        "fair_use_rate_up": written(p.fair_use_rate_up_bps, write_rate),
         "sessions_allowed": p.sessions_allowed,
         "pool": p.framed_pool or "",
         "interim": written(p.interim_interval_seconds, write_duration),

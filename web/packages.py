@@ -17,6 +17,7 @@ from web.package_forms import BILLINGS, form_for, package_of
 pages = operator_pages("packages", "/packages", needs=Permission.MANAGE_PACKAGES)
 
 
+_FAIR_USE = ("fair_use_octets", "fair_use_rate_up_bps", "fair_use_rate_down_bps")
 _CONTENTS = ("quota_seconds", "quota_octets", "validity_seconds", "validity_from")
 
 
@@ -180,6 +181,8 @@ def _effects(change: service.PackageChange) -> list[str]:
                 count=number(uses.sessions),
             )
         )
+    if not changed.keys().isdisjoint(_FAIR_USE):
+        told.append(_("Fair use is looked at anew with each customer's next report."))
     if "sessions_allowed" in changed:
         told.append(_("How many devices he may use holds from the next login."))
     if not changed.keys().isdisjoint(_CONTENTS):

@@ -20,6 +20,7 @@ _WORDS = {
     "PAUSED": _l("paused"),
     "QUOTA_EXHAUSTED": _l("the data is used up"),
     "PACKAGE_EXPIRED": _l("the package is over"),
+    "FAIR_USE": _l("beyond fair use"),
     "SUSPENDED": _l("suspended"),
     "DISABLED": _l("disabled"),
     "UNKNOWN_CUSTOMER": _l("nobody has this username"),

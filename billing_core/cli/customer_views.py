@@ -9,6 +9,7 @@ from billing_core.cli.context import Desk, at_desk
 from billing_core.cli.output import json_option, limit_option, show, show_table
 from billing_core.db import customers as db
 from billing_core.db import ledger as ledger_db
+from billing_core.db.fair_use import read_use
 from billing_core.db.reports import list_sessions
 
 _SHOWN = 20
@@ -71,6 +72,8 @@ def show_(username: str, as_json: bool) -> None:
             click.echo(f"billing profile: {facts['profile']} ({facts['kind']})")
         if facts["subscription"]:
             click.echo(f"package: {facts['subscription']}")
+        if facts["fair_use"]:
+            click.echo(f"fair use: {facts['fair_use']}")
         zone = desk.settings.zone
         show_table(
             facts["sessions"],
@@ -118,6 +121,7 @@ def _facts(desk: Desk, username: str) -> dict[str, Any]:
         "mail": found.mail,
         "language": found.language,
         "subscription": db.read_subscription(desk.conn, customer_id),
+        "fair_use": read_use(desk.conn, customer_id, now=desk.now),
         "static_ip": found.framed_ip,
         "mac_binding": found.mac_binding,
         "sessions_allowed": found.sessions_allowed,

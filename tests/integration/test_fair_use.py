@@ -129,9 +129,7 @@ def test_where_the_nas_takes_no_rates_the_session_is_ended(
 def test_a_session_whose_nas_refuses_the_rates_is_ended(conn: Connection) -> None:
     _, p = on_line(conn)
     fold(conn, p.interim(600, octets=(0, 100 * MB)))
-    items: list[OutboxItem] = claim(
-        conn, datetime.now(UTC), lease_seconds=30, limit=10
-    )
+    items: list[OutboxItem] = claim(conn, datetime.now(UTC), lease_seconds=30, limit=10)
     nak = Answer("NAK", 401, is_retryable=False)
     record(conn, [(item, nak) for item in items], NOON)
 

@@ -27,6 +27,7 @@ from billing_core.decisions import (
     LIMIT_SECONDS_MAX,
     decide_access,
 )
+from billing_core.fair_use import Rates
 from billing_core.service_days import DayPrice
 from billing_core.tariff import Tariff, session_worth, session_worth_minor
 
@@ -88,6 +89,33 @@ def reason(state, request=REQUEST):
 
 def test_a_free_customer_comes_in_without_limits():
     assert decide(a_state(STAFF)) == Accept(sessions_allowed=3)
+
+
+FAIR = {"reduced_rates": Rates(1_000_000, 2_000_000)}
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        Package(1, "daily", 1, day_price=DayPrice(D("300.00"), 30), **FAIR),
+        Package(5, "monthly", 1, **FAIR),
+        Package(4, "free", 3, **FAIR),
+    ],
+    ids=lambda package: package.billing,
+)
+@pytest.mark.parametrize(
+    ("until", "is_reduced"),
+    [(None, False), (NOON + 1, True), (NOON, False), (NOON - 1, False)],
+)
+def test_beyond_fair_use_the_rates_are_lower_until_the_cycle_ends(
+    package, until, is_reduced
+):
+    accept = decide(a_state(package, reduced_until_epoch=until))
+    assert accept.is_reduced == is_reduced
+
+
+def test_a_package_without_fair_use_has_no_lower_rates():
+    assert not decide(a_state(STAFF, reduced_until_epoch=NOON + DAY)).is_reduced
 
 
 @pytest.mark.parametrize("status", ["suspended", "disabled"])

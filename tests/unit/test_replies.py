@@ -18,6 +18,7 @@ from billing_core.access import (
     RejectReason,
     Subscription,
 )
+from billing_core.fair_use import Rates
 from radius_module.grants import GrantError, grant_words
 from radius_module.replies import (
     INTEGER_MAX,
@@ -352,3 +353,27 @@ def test_a_grant_that_would_be_cut_is_an_error():
 def test_rates_of_a_running_session_are_told_where_they_can_be(vendor, rates, told):
     up, down = rates
     assert coa_rates(vendor, rate_up_bps=up, rate_down_bps=down) == told
+
+
+@pytest.mark.parametrize(
+    ("vendor", "told"),
+    [
+        ("mikrotik", {"Mikrotik-Rate-Limit": "1M/2M"}),
+        ("rfc", {"WISPr-Bandwidth-Max-Up": "1000000"}),
+        ("accel-ppp", {"Filter-Id": "2000/1000"}),
+    ],
+)
+def test_beyond_fair_use_a_login_is_told_the_lower_rates(vendor, told):
+    package = {
+        "rate_up_bps": 5_000_000,
+        "rate_down_bps": 10_000_000,
+        "reduced_rates": Rates(1_000_000, 2_000_000),
+    }
+    attributes = reply(a_state(vendor, **package), Accept(1, is_reduced=True))
+    assert told.items() <= attributes.items()
+
+
+def test_a_grant_says_that_its_rates_are_lower():
+    request = AccessRequest("alice", "1", "02:00:5E:10:00:01")
+    words = grant_words(a_state(), request, Accept(1, is_reduced=True), "k7.14").split()
+    assert words[18] == "reduced"
