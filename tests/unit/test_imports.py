@@ -11,6 +11,7 @@ import billing_core
 ROOT = Path(billing_core.__file__).parent
 REPOSITORY = ROOT.parent
 PURE = (
+    "access",
     "accounting",
     "allocation",
     "billing_terms",
@@ -24,6 +25,7 @@ PURE = (
     "cycles",
     "decisions",
     "errors",
+    "fair_use",
     "kinds",
     "ledger",
     "mac_addresses",
@@ -34,6 +36,7 @@ PURE = (
     "permissions",
     "profile_preview",
     "proration",
+    "quotes",
     "reminders",
     "routeros",
     "service_days",

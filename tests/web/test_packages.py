@@ -69,6 +69,15 @@ def notes(site: Site) -> str:
             {"price_per_minute": Decimal("0.125"), "increment_seconds": 60},
         ),
         ("free", MONTHLY, {"price": Decimal(0)}),
+        (
+            "monthly",
+            MONTHLY | {"fair_use": "300GB", "fair_use_rate_down": "2M"},
+            {
+                "fair_use_octets": 300 * 10**9,
+                "fair_use_rate_down_bps": 2_000_000,
+                "fair_use_rate_up_bps": None,
+            },
+        ),
     ],
 )
 def test_a_package_of_each_kind_is_put_on_sale(
@@ -104,6 +113,13 @@ def test_a_package_of_each_kind_is_put_on_sale(
         ("monthly", {"vat_percent": "101"}, "between 0 and 100"),
         ("monthly", {"vat_percent": "NaN"}, "between 0 and 100"),
         ("monthly", {"sessions_allowed": "0"}, "between 1 and 1000"),
+        ("monthly", {"fair_use": "300GB"}, "a rate beyond it"),
+        ("monthly", {"fair_use_rate_up": "2M"}, "a number of octets"),
+        (
+            "monthly",
+            {"fair_use": "1GB", "fair_use_rate_down": "20M"},
+            "cannot be faster",
+        ),
         ("daily", {"validity": "36h"}, "whole days"),
         ("package", {"validity_from": "purchase"}, "needs a validity"),
         ("package", {"quota_data": "lots"}, "500MB or 5GB"),
