@@ -231,6 +231,11 @@ def _new_form() -> NewCustomerForm:
         ((o.username, o.name or o.username) for o in sellers),
         any_label=_("the provider's own") if me.scope is None else None,
     )
+    if not form.is_submitted():
+        # His own, not the first of those below him.
+        form.operator.data = next(
+            (o.username for o in sellers if o.operator_id == me.owner), ""
+        )
     return form
 
 

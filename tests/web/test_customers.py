@@ -264,3 +264,16 @@ def test_usage_and_bills_stand_on_the_page(site: Site) -> None:
     assert "500.00 MB" in page
     assert "data-chart=" in page
     assert "90.00" in page, "100.00 less ten minutes"
+
+
+def test_whom_a_reseller_takes_on_is_his_own_unless_he_says_otherwise(
+    site: Site,
+) -> None:
+    a_package(site.conn)
+    site.operator_id("mirpur")
+    site.operator_id("a-first", "sub_operator", parent="mirpur")
+    chosen = '<option selected value="mirpur">'
+    assert chosen in site.as_operator("mirpur").get("/customers/new").text
+    staff = site.as_manager("view_customers", "add_customers", parent="mirpur")
+    assert chosen in staff.get("/customers/new").text
+    assert '<option selected value="">' in site.as_admin().get("/customers/new").text
