@@ -27,6 +27,7 @@ from web.forms import (
     StringField,
     day_starts,
 )
+from web.refusals import told
 from web.words import say
 
 pages = operator_pages("bill_actions", "/bills", needs=Permission.VIEW_BILLS)
@@ -177,7 +178,7 @@ def do_many() -> Page:
         try:
             _do_one(form, bill)
         except BillingError as error:
-            refused.append(f"{bill.name}: {error}")
+            refused.append(f"{bill.name}: {told(error)}")
     done = len(bills) - len(refused)
     flash(
         _("%(done)s of %(all)s bills done.", done=number(done), all=number(len(bills)))

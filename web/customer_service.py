@@ -10,6 +10,7 @@ from web.access import Page, my_customer, operator_pages
 from web.acting import FieldError, act
 from web.customer_acting import asked_of
 from web.desk import desk
+from web.filters import number
 from web.forms import (
     BooleanField,
     DateField,
@@ -65,7 +66,9 @@ def suspend(customer_id: int) -> Page:
             now=at.now,
             disable=form.disable.data,
         )
-        flash(_("Suspended; %(cut)s running session(s) are being cut.", cut=cut))
+        flash(
+            _("Suspended; %(cut)s running session(s) are being cut.", cut=number(cut))
+        )
 
     asked = asked_of(
         customer,
