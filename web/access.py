@@ -8,7 +8,17 @@ found when it is another's.
 
 from dataclasses import dataclass
 
-from flask import Blueprint, Flask, Response, abort, g, redirect, request, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    current_app,
+    g,
+    redirect,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form
 
@@ -247,12 +257,19 @@ def _check() -> AnyResponse | None:
 
 
 def _to_login(endpoint: str) -> AnyResponse:
-    target = request.full_path.rstrip("?") if request.method == "GET" else None
-    address = url_for(endpoint, next=target)
+    address = url_for(endpoint, next=_back_after_login())
     if "HX-Request" in request.headers:
         # htmx would put the login form where the part of the page was.
         return Response(status=204, headers={"HX-Redirect": url_for(endpoint)})
     return redirect(address, 303)
+
+
+def _back_after_login() -> str | None:
+    """Return this page, or the one that the form stands on which came too late."""
+    adapter = current_app.create_url_adapter(request)
+    if adapter is None or not adapter.test(request.path, method="GET"):
+        return None
+    return request.full_path.rstrip("?")
 
 
 def _as_operator(found: WebSession) -> CurrentOperator:

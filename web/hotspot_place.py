@@ -63,12 +63,19 @@ def place() -> Place | None:
     return Place(login, kept["device"], kept["chap_id"], kept["challenge"], since)
 
 
-def lead_once() -> bool:
-    """Tell whether the page leads him there; not again when he comes back from it."""
+def let_lead() -> None:
+    """Let the next page lead him there by itself: he has just paid for it."""
     kept: dict[str, Any] | None = session.get(KEPT)
-    if kept is None or kept.get("led"):
+    if kept is not None:
+        session[KEPT] = {**kept, "leads": True}
+
+
+def may_lead() -> bool:
+    """Tell it, once: who goes back from the hotspot is not led there again."""
+    kept: dict[str, Any] | None = session.get(KEPT)
+    if kept is None or not kept.get("leads"):
         return False
-    session[KEPT] = {**kept, "led": True}
+    session[KEPT] = {**kept, "leads": False}
     return True
 
 

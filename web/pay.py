@@ -31,11 +31,12 @@ from billing_core.services.payment_links import (
 from billing_core.services.payments import open_gateways
 from billing_core.services.payments.hints import find_hinted, keep_notice
 from billing_core.services.payments.starting import Site
+from web import access
 from web.access import Page, public_pages
 from web.desk import connection, now, settings
 from web.following import follow, in_page, taking_notice, wait_a_moment
 from web.hotspot_place import place
-from web.portal_connect import visitor_waits
+from web.portal_connect import leads_after
 from web.secure import csrf, let_forms_lead_to_gateways
 
 pages = public_pages("pay", "/pay")
@@ -155,6 +156,8 @@ def result(reference: str) -> Page:
     attempt_id = payments_db.find_by_reference(connection(), reference)
     if attempt_id is None:
         abort(404)
+    # Whoever pays from the portal goes on in it, and in his language.
+    access.see_who()
     attempt = payments_db.read_attempt(connection(), attempt_id)
     waits_at = place()
     refresh_seconds = _REFRESH_SECONDS.get(attempt.state)
@@ -168,7 +171,7 @@ def result(reference: str) -> Page:
         reference=reference,
         says_cancelled=attempt.customer_cancelled_at is not None,
         refresh_seconds=refresh_seconds,
-        connects=attempt.state == "paid" and visitor_waits(attempt.customer_id),
+        connects=leads_after(attempt),
         hotspot=None if waits_at is None else waits_at.login,
     )
 

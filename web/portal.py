@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from billing_core.billing_terms import DAILY, MONTHLY
 from billing_core.db.closing import read_day_prices, read_days_charged
 from billing_core.db.customers import Customer, Subscription, read_subscription
+from billing_core.db.packages import find_package
 from billing_core.db.reports import list_sessions
 from billing_core.db.web_portal import (
     UnsettledAttempt,
@@ -88,7 +89,7 @@ def next_step(
     if customer.status != "active":
         return None
     if customer.kind == HOTSPOT and customer.billing != PER_SESSION:
-        return _buying(subscription, at.now)
+        return _buying(at, subscription)
     if customer.billing == DAILY:
         lasts = _lasts_until(at, customer)
         soon = service_date(at.now + _SOON, at.settings.zone)
@@ -103,12 +104,15 @@ def _pay(label: str, amount: Decimal | None, is_urgent: bool) -> Step:
     return Step(label, url_for("portal_pay.form", amount=amount), is_urgent)
 
 
-def _buying(subscription: Subscription | None, now: datetime) -> Step | None:
+def _buying(at: Desk, subscription: Subscription | None) -> Step | None:
     packages = url_for("portal_packages.index")
-    if subscription is None or not is_valid(subscription, now):
+    if subscription is None or not is_valid(subscription, at.now):
         return Step(_("Buy a package"), packages, True)
     ends = subscription.valid_until
-    if ends is None or ends > now + _SOON:
+    if ends is None or ends > at.now + _SOON:
+        return None
+    if find_package(at.conn, subscription.package).is_withdrawn:
+        # Buying another one ends this one: not before it is over.
         return None
     package_id = subscription.package_id
     renew = url_for("portal_packages.show", package_id=package_id)

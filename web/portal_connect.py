@@ -15,24 +15,45 @@ from billing_core.db.customers import (
     read_customer,
     read_subscription,
 )
+from billing_core.db.payments import Attempt
 from billing_core.db.reports import list_sessions
 from billing_core.hotspot import key_links
 from billing_core.kinds import BY_PACKAGE, HOTSPOT, PER_SESSION
+from billing_core.payments import AttemptState
 from billing_core.services.hotspot_keys import give_key
-from web import access
 from web.access import Page, current_customer, portal_pages
 from web.desk import desk
-from web.hotspot_place import lead_once, place
+from web.hotspot_place import Place, let_lead, may_lead, place
 
 pages = portal_pages("portal_connect", "/portal/connect")
 
 
 @pages.get("")
 def index() -> Page:
-    """Lead to the hotspot, logged in there; by itself the first time."""
-    at, customer, waits_at = desk(), current_customer(), place()
-    if waits_at is None or not may_connect(customer):
+    """Lead to the hotspot, logged in there, if he has just paid; else ask."""
+    waits_at = place()
+    if waits_at is None or not may_connect(current_customer()):
         return redirect(url_for("portal.index"), 303)
+    if may_lead():
+        return _lead(waits_at)
+    return render_template("portal/connect.html", link=None, lead=None)
+
+
+@pages.post("")
+def connect() -> Page:
+    """Lead to the hotspot, since he pressed the button.
+
+    Anybody can send him to the page above, from a false hotspot, too: it takes a
+    payment or a press of his for a key to leave.
+    """
+    waits_at = place()
+    if waits_at is None or not may_connect(current_customer()):
+        return redirect(url_for("portal.index"), 303)
+    return _lead(waits_at)
+
+
+def _lead(waits_at: Place) -> Page:
+    at, customer = desk(), current_customer()
     if waits_at.device is None:
         return render_template("portal/connect.html", link=waits_at.login, lead=None)
     key = give_key(
@@ -50,9 +71,7 @@ def index() -> Page:
         waits_at.chap_id,
         waits_at.challenge,
     )
-    return render_template(
-        "portal/connect.html", link=link, lead=lead if lead_once() else None
-    )
+    return render_template("portal/connect.html", link=link, lead=lead)
 
 
 def may_connect(customer: Customer) -> bool:
@@ -83,18 +102,30 @@ def waits_to_connect(customer: Customer) -> bool:
     )
 
 
-def visitor_waits(customer_id: int) -> bool:
-    """Tell it on a public page: of this customer, and he is logged in here."""
-    access.see_who()
-    if g.get("customer_id") != customer_id:
+def leads_after(attempt: Attempt) -> bool:
+    """Tell on a page that has seen who is logged in: does this payment lead him on?
+
+    It is his, it is paid, and he began it after he had come from the hotspot.
+    """
+    waits_at = place()
+    if (
+        waits_at is None
+        or attempt.state != AttemptState.PAID
+        or attempt.created_at < waits_at.since
+        or g.get("customer_id") != attempt.customer_id
+        or not waits_to_connect(read_customer(desk().conn, attempt.customer_id))
+    ):
         return False
-    return waits_to_connect(read_customer(desk().conn, customer_id))
+    let_lead()
+    return True
 
 
 def after_buying(customer: Customer) -> str:
     """Return the page that follows when something was bought at once."""
-    waits = waits_to_connect(customer)
-    return url_for("portal_connect.index" if waits else "portal.index")
+    if not waits_to_connect(customer):
+        return url_for("portal.index")
+    let_lead()
+    return url_for("portal_connect.index")
 
 
 def is_valid(subscription: Subscription | None, now: datetime) -> bool:

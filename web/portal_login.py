@@ -12,6 +12,7 @@ from flask import (
 )
 from flask_babel import lazy_gettext as _l
 
+from billing_core.db.customers import set_language
 from billing_core.errors import BillingError
 from billing_core.messages import Locality
 from billing_core.services import web_logins
@@ -30,7 +31,7 @@ from web.forms import (
     PasswordField,
     StringField,
 )
-from web.language import keep_language, language
+from web.language import chosen_language, keep_language, language
 from web.portal_words import tell
 
 pages = access.public_pages("portal_login", "/portal")
@@ -170,11 +171,12 @@ def log_in_by_code() -> Page:
 @pages.post("/logout")
 def log_out() -> Page:
     """End the session, here and in the database."""
-    token, kept = access.session_token(), language()
+    access.see_who()
+    token, spoken = access.session_token(), language()
     if token is not None:
         web_logins.log_out(desk().conn, token)
     session.clear()
-    keep_language(kept)
+    keep_language(spoken, by_choice=False)
     response = redirect(url_for("portal_login.form"), 303)
     response.delete_cookie(access.COOKIE, path="/", httponly=True, samesite="Lax")
     return response
@@ -213,14 +215,17 @@ def manifest() -> Response:
 
 def _entered(at: Desk, opened: web_logins.Opened, target: str | None) -> Page:
     """Begin anew under the new cookie: nothing of what was there before stays."""
-    before, kept = access.session_token(), session.get("language")
+    before, chosen = access.session_token(), chosen_language()
     # But where he waits: he logs in so as to pay for being let in there.
     waits_at = session.get(hotspot_place.KEPT)
     if before is not None:
         web_logins.log_out(at.conn, before)
     session.clear()
-    if kept:
-        keep_language(kept)
+    if chosen is not None:
+        keep_language(chosen, by_choice=False)
+        entered = web_logins.see_session(at.conn, opened.token, at.now)
+        if entered is not None and entered.customer_id is not None:
+            set_language(at.conn, entered.customer_id, chosen)
     if waits_at is not None:
         session[hotspot_place.KEPT] = waits_at
     response = redirect(access.safe_next(target) or url_for("portal.index"), 303)

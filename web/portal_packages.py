@@ -2,11 +2,11 @@
 
 from decimal import Decimal
 
-from flask import abort, flash, redirect, render_template, request
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from billing_core.billing_terms import DAILY
-from billing_core.db.customers import Customer, read_subscription
+from billing_core.db.customers import Customer, Subscription, read_subscription
 from billing_core.db.packages import Package, list_packages
 from billing_core.errors import BillingError
 from billing_core.kinds import BY_PACKAGE, HOTSPOT
@@ -19,7 +19,7 @@ from web.desk import desk
 from web.following import in_page
 from web.forms import HiddenField, KeyedForm
 from web.pay import gateways, offered, site
-from web.portal_connect import after_buying
+from web.portal_connect import after_buying, is_valid
 from web.portal_words import tell
 from web.secure import let_forms_lead_to_gateways
 
@@ -42,6 +42,7 @@ def index() -> str:
         "portal/packages.html",
         customer=customer,
         packages=_packages_for(customer),
+        kept=kept_package(customer),
         can_buy=can_buy(customer),
     )
 
@@ -50,7 +51,11 @@ def index() -> str:
 def show(package_id: int) -> Page:
     """Show one package; buy it from the wallet or by a payment."""
     customer = current_customer()
-    package = _find(customer, package_id)
+    package, kept = _find(customer, package_id), kept_package(customer)
+    if package.is_withdrawn and (request.method == "POST" or package_id != kept):
+        # It was for sale on the page that he comes from.
+        flash(_("%(package)s is not sold any more.", package=package.name), "error")
+        return redirect(url_for("portal_packages.index"), 303)
     is_for_sale = can_buy(customer) and not package.is_withdrawn
     sent = BuyForm(price=package.gross_price)
     if request.method == "POST":
@@ -70,10 +75,11 @@ def show(package_id: int) -> Page:
         customer=customer,
         package=package,
         vat=parts.vat,
-        subscription=read_subscription(desk().conn, customer.customer_id),
+        subscription=None if kept is None else _subscription(customer),
         can_buy=is_for_sale,
         is_covered=customer.available >= package.gross_price,
-        is_his=package.package_id == customer.package_id,
+        is_his=package_id == kept,
+        leaves_for_good=_is_withdrawn(kept) and package_id != kept,
         is_daily=package.billing == DAILY,
         ways=offered(),
     )
@@ -92,19 +98,48 @@ def can_buy(customer: Customer) -> bool:
 
 
 def _packages_for(customer: Customer) -> list[Package]:
-    wanted = BY_PACKAGE if customer.kind == HOTSPOT else customer.billing
+    kept = kept_package(customer)
     found = [
-        p
-        for p in list_packages(desk().conn)
-        # What is sold no more still is his who has it.
-        if p.billing == wanted
-        and (not p.is_withdrawn or p.package_id == customer.package_id)
+        package
+        for package in _of_his_kind(customer)
+        if not package.is_withdrawn or package.package_id == kept
     ]
     return sorted(found, key=lambda p: (p.gross_price, p.name))
 
 
+def _of_his_kind(customer: Customer) -> list[Package]:
+    wanted = BY_PACKAGE if customer.kind == HOTSPOT else customer.billing
+    return [p for p in list_packages(desk().conn) if p.billing == wanted]
+
+
+def _is_withdrawn(package_id: int | None) -> bool:
+    return any(
+        package.is_withdrawn
+        for package in list_packages(desk().conn)
+        if package.package_id == package_id
+    )
+
+
+def kept_package(customer: Customer) -> int | None:
+    """Return the package that a customer has something of, sold any more or not.
+
+    Days go on being charged; of a hotspot package there is what is left, and nothing
+    more once that is over.
+    """
+    if customer.billing != BY_PACKAGE:
+        return customer.package_id
+    subscription = _subscription(customer)
+    if subscription is None or not is_valid(subscription, desk().now):
+        return None
+    return subscription.package_id
+
+
+def _subscription(customer: Customer) -> Subscription | None:
+    return read_subscription(desk().conn, customer.customer_id)
+
+
 def _find(customer: Customer, package_id: int) -> Package:
-    found = [p for p in _packages_for(customer) if p.package_id == package_id]
+    found = [p for p in _of_his_kind(customer) if p.package_id == package_id]
     if not found:
         abort(404)
     return found[0]

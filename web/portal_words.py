@@ -30,7 +30,8 @@ from billing_core.services.web_logins import WrongCodeError, WrongLoginError
 from billing_core.suspension import SuspendReason
 from billing_core.taka import to_bangla_digits
 from web.desk import settings
-from web.filters import day, number
+from web.durations import lasted
+from web.filters import day
 from web.language import language
 from web.refusals import told
 
@@ -100,8 +101,8 @@ _SPEEDS = ((10**9, "Gbit/s"), (10**6, "Mbit/s"), (10**3, "kbit/s"))
 def in_words(error: BillingError) -> str:
     """Say a refusal in the customer's language."""
     if isinstance(error, TooManyTriesError):
-        minutes = -(-error.wait_seconds // 60)
-        return str(_("Too many tries: wait %(minutes)s min.", minutes=number(minutes)))
+        whole_minutes = -(-error.wait_seconds // 60) * 60
+        return str(_("Too many tries: wait %(time)s.", time=lasted(whole_minutes)))
     for kind, words in _ERRORS:
         if isinstance(error, kind):
             return words()

@@ -16,12 +16,12 @@ from billing_core.passwords import open_password
 from billing_core.reminders import Event
 from billing_core.services.customers import set_password
 from billing_core.services.portal_names import AmbiguousNumberError, find_named
-from billing_core.services.throttle import Limit, admit_try, place_of
-from billing_core.services.web_logins import CODE_LASTS, new_code
+from billing_core.services.throttle import Limit, admit_try
+from billing_core.services.web_logins import CODE_LASTS, code_limits, new_code
 
 PASSWORD_LENGTH_MIN = 8
 _WINDOW = timedelta(minutes=15)
-_CODES_OF_NAME, _CODES_FROM_ADDRESS, _PASSWORD_TRIES = 3, 10, 5
+_PASSWORD_TRIES = 5
 
 
 class WrongPasswordError(BillingError):
@@ -61,13 +61,7 @@ def send_code(
     way = None if customer is None else _way_to(customer, channels)
     if customer is None or way is None:
         hashed = hashlib.sha256(name.encode()).hexdigest()[:32]
-        limits = [
-            Limit(f"code for name {hashed}", _CODES_OF_NAME, _WINDOW),
-            Limit(
-                f"codes asked from {place_of(address)}", _CODES_FROM_ADDRESS, _WINDOW
-            ),
-        ]
-        admit_try(conn, limits, now)
+        admit_try(conn, code_limits(f"name {hashed}", address), now)
         if len(named) > 1:
             raise AmbiguousNumberError
         return

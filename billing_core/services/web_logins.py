@@ -215,18 +215,8 @@ def new_code(
     address: str,
     now: datetime,
 ) -> str:
-    """Make a one-time code for a customer; the caller sends it to his mobile.
-
-    At most three in a quarter of an hour, since each costs an SMS.
-    """
-    admit_try(
-        conn,
-        [
-            Limit(f"code for {customer_id}", 3, _WINDOW),
-            Limit(f"codes asked from {place_of(address)}", 10, _WINDOW),
-        ],
-        now,
-    )
+    """Make a one-time code for a customer; the caller sends it to his mobile."""
+    admit_try(conn, code_limits(str(customer_id), address), now)
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
     db.insert_code(
         conn,
@@ -236,6 +226,15 @@ def new_code(
         now=now,
     )
     return code
+
+
+def code_limits(who: str, address: str) -> list[Limit]:
+    """Limit how often codes are asked: each costs an SMS, and wakes somebody up."""
+    return [
+        Limit(f"code for {who}", 3, _WINDOW),
+        Limit(f"codes of a day for {who}", 12, timedelta(days=1)),
+        Limit(f"codes asked from {place_of(address)}", 10, _WINDOW),
+    ]
 
 
 def log_in_with_code(

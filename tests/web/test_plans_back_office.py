@@ -1,21 +1,15 @@
 """The lists of network, cards and logs, read by indexes (see test_plans)."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
 from billing_core.db import packages, web_cards, web_logs, web_network
-from billing_core.db.connect import Connection, connect
-from tests.builders import a_nas, a_package
-from tests.web.test_plans import FILL, Explained
+from billing_core.db.connect import Connection
+from tests.web.plans import assert_nothing_walked, filled, watching
 
-MORE = Path(__file__).with_name("big_back_office.sql")
 BIG = {
     "access_reject",
     "acct_session",
@@ -33,40 +27,16 @@ SCOPES = {"everybody's": None, "a reseller's": [3]}
 @pytest.fixture(scope="module")
 def big(shared_database_url: str) -> Iterator[Connection]:
     """A database with enough in it."""
-    with connect(shared_database_url, application="tests") as conn:
-        a_package(conn)
-        a_nas(conn)
-        for fill in (FILL, MORE):
-            conn.execute(fill.read_text(encoding="utf-8"))  # type: ignore[call-overload]
-        conn.execute("VACUUM ANALYZE")
+    with filled(shared_database_url, "big_back_office.sql") as conn:
         yield conn
 
 
 @pytest.fixture
 def watched(big: Connection) -> Iterator[Connection]:
     """The big database; each query's plan is kept, and looked at in the end."""
-    Explained.plans.clear()
-    big.cursor_factory = Explained
-    try:
+    with watching(big):
         yield big
-        assert Explained.plans
-        for plan in Explained.plans:
-            assert list(walked(plan)) == [], json.dumps(plan, indent=1)
-    finally:
-        big.cursor_factory = psycopg.Cursor
-
-
-def walked(plan: Any) -> Iterator[str]:
-    """Name the big tables that a plan walks through from end to end."""
-    if isinstance(plan, list):
-        for part in plan:
-            yield from walked(part)
-    elif isinstance(plan, dict):
-        if plan.get("Node Type") == "Seq Scan" and plan["Relation Name"] in BIG:
-            yield plan["Relation Name"]
-        for key in ("Plan", "Plans"):
-            if key in plan:
-                yield from walked(plan[key])
+        assert_nothing_walked(BIG)
 
 
 ALL_ONLINE = web_network.OnlineFilter()

@@ -56,6 +56,12 @@ def key_in(portal: Portal, customer_id: int) -> str:
     return open_key(KEY, sealed).secret
 
 
+def led_on(browser: Browser, result: str) -> str:
+    """Look at what became of a payment, and at the page that this leads to."""
+    assert "/portal/connect" in browser.get(result).text
+    return browser.get("/portal/connect").text
+
+
 def lead_of(page: str) -> str | None:
     found = re.search(r'data-lead="([^"]*)"', page)
     return unescape(found[1]) if found else None
@@ -95,26 +101,36 @@ def test_the_page_waits_for_the_operator_and_leads_on_when_he_approves(
     where = buy(portal, browser)
     waiting = browser.get(where).text
     assert "Being checked" in waiting
-    assert '<meta http-equiv="refresh" content="5">' in waiting
-    assert browser.get("/portal/connect").location == "/portal", "nothing is bought yet"
+    assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in waiting
+    assert 'data-again="5"' in waiting
+    assert browser.post("/portal/connect").location == "/portal", "it is not his yet"
 
     (attempt,) = list_attempts(portal.conn, limit=1)
     now = datetime.now(UTC)
     approve(portal.conn, attempt.attempt_id, operator="boss", now=now)
 
-    assert 'content="2; url=/portal/connect"' in browser.get(where).text
-    assert lead_of(browser.get("/portal/connect").text)
+    assert lead_of(led_on(browser, where))
 
 
 def test_who_goes_back_from_the_hotspot_is_not_led_there_again(portal: Portal) -> None:
     browser = at_hotspot(portal.of(a_rahim(portal)))
-    buy(portal, browser)
-    assert lead_of(browser.get("/portal/connect").text)
+    assert lead_of(led_on(browser, buy(portal, browser)))
     again = browser.get("/portal/connect").text
     assert lead_of(again) is None
-    assert link_of(again).startswith(LOGIN), "the button still leads there"
+    assert LOGIN not in again
+    assert lead_of(browser.post("/portal/connect").text), "but when he presses it"
+
+
+def test_no_key_leaves_without_a_payment_or_a_press_of_his(portal: Portal) -> None:
+    customer_id = a_rahim(portal)
+    browser = portal.of(customer_id)
+    where = buy(portal, browser)
     at_hotspot(browser)
-    assert lead_of(browser.get("/portal/connect").text), "he came from there anew"
+    assert "/portal/connect" not in browser.get(where).text, "he paid it before"
+    assert LOGIN not in browser.get("/portal/connect").text
+    assert browser.post_without_token("/portal/connect", {}).status_code == 400
+    assert read_hotspot_key(portal.conn, customer_id) is None
+    assert lead_of(browser.post("/portal/connect").text)
 
 
 def test_the_login_to_the_portal_keeps_where_he_waits(portal: Portal) -> None:
@@ -123,8 +139,7 @@ def test_the_login_to_the_portal_keeps_where_he_waits(portal: Portal) -> None:
     led = visitor.get("/portal/packages").location
     assert led == "/portal/login?next=/portal/packages"
     visitor.post("/portal/login", {"username": "rahim", "password": "secret"})
-    buy(portal, visitor)
-    assert lead_of(visitor.get("/portal/connect").text)
+    assert lead_of(led_on(visitor, buy(portal, visitor)))
 
 
 def test_a_hotspots_buttons_lead_to_packages_or_the_account(portal: Portal) -> None:
@@ -157,7 +172,7 @@ def test_nobody_is_led_to_a_page_that_is_no_hotspot_of_ours(
     browser = at_hotspot(portal.of(customer_id), **{"link-login-only": elsewhere})
     result = browser.get(buy(portal, browser)).text
     assert "connect" not in result.lower()
-    assert browser.get("/portal/connect").location == "/portal"
+    assert browser.post("/portal/connect").location == "/portal"
     assert read_hotspot_key(portal.conn, customer_id) is None
 
 
@@ -168,7 +183,7 @@ def test_a_nas_that_is_ours_no_more_is_led_to_no_more(portal: Portal) -> None:
     buy(portal, browser)
     assert browser.get("/portal/connect").status_code == 200
     portal.conn.execute("DELETE FROM nas")
-    assert browser.get("/portal/connect").location == "/portal"
+    assert browser.post("/portal/connect").location == "/portal"
 
 
 def test_a_cookie_that_was_made_up_leads_nowhere(portal: Portal) -> None:
@@ -177,7 +192,7 @@ def test_a_cookie_that_was_made_up_leads_nowhere(portal: Portal) -> None:
     kept = browser.client.get_cookie("khata_page")
     assert kept is not None
     browser.client.set_cookie("khata_page", "x" + kept.value[1:])
-    assert browser.get("/portal/connect").location == "/portal"
+    assert browser.post("/portal/connect").location == "/portal"
 
 
 def test_another_who_sees_the_payment_is_given_no_key(portal: Portal) -> None:
@@ -195,8 +210,7 @@ def test_another_who_sees_the_payment_is_given_no_key(portal: Portal) -> None:
 def test_without_a_device_no_key_is_made(portal: Portal) -> None:
     customer_id = a_rahim(portal)
     browser = at_hotspot(portal.of(customer_id), mac="---")
-    buy(portal, browser)
-    page = browser.get("/portal/connect").text
+    page = led_on(browser, buy(portal, browser))
     assert link_of(page) == LOGIN
     assert lead_of(page) is None
     assert read_hotspot_key(portal.conn, customer_id) is None
@@ -281,10 +295,10 @@ def test_who_may_not_be_online_is_given_no_key(portal: Portal) -> None:
     portal.conn.execute(
         "UPDATE customer SET status = 'suspended', suspend_reason = 'OPERATOR'"
     )
-    assert browser.get("/portal/connect").location == "/portal"
+    assert browser.post("/portal/connect").location == "/portal"
     portal.conn.execute("UPDATE customer SET status = 'active', suspend_reason = NULL")
     portal.conn.execute("UPDATE subscription SET valid_until = now() - interval '1 s'")
-    assert browser.get("/portal/connect").location == "/portal"
+    assert browser.post("/portal/connect").location == "/portal"
     assert read_hotspot_key(portal.conn, customer_id) is None
 
 
@@ -292,8 +306,8 @@ def test_another_password_ends_the_key_and_its_log_tells_of_it(portal: Portal) -
     customer_id = a_rahim(portal)
     browser = at_hotspot(portal.of(customer_id))
     buy(portal, browser)
-    browser.get("/portal/connect")
-    browser.get("/portal/connect")
+    browser.post("/portal/connect")
+    browser.post("/portal/connect")
     query = "SELECT note FROM customer_event WHERE what = 'hotspot key given'"
     assert rows(portal.conn, query) == [(PHONE,)]
     now = datetime.now(UTC)

@@ -57,6 +57,17 @@ def test_who_is_not_logged_in_is_led_to_the_login_and_back(portal: Portal) -> No
     assert answer.location == "/portal/bills"
 
 
+def test_a_form_that_came_after_the_login_had_ended_leads_back_to_its_page(
+    portal: Portal,
+) -> None:
+    customer_id = a_rahim(portal)
+    browser = portal.of(customer_id)
+    token = {"csrf_token": browser.csrf_token(), "amount": "500"}
+    portal.conn.execute("UPDATE web_session SET expires_at = now()")
+    answer = browser.client.post("/portal/pay?bill=7", data=token)
+    assert answer.location == "/portal/login?next=/portal/pay?bill%3D7"
+
+
 @pytest.mark.parametrize("elsewhere", ["//evil.example", "https://evil.example/"])
 def test_a_login_never_leads_to_another_site(portal: Portal, elsewhere: str) -> None:
     a_rahim(portal)
@@ -227,6 +238,28 @@ def test_the_language_that_is_chosen_stays_chosen(portal: Portal) -> None:
     assert read_customer(portal.conn, customer_id).language == "bn"
 
 
+def test_the_language_that_is_chosen_before_the_login_is_spoken_after_it(
+    portal: Portal,
+) -> None:
+    customer_id = a_rahim(portal)
+    visitor = portal.visitor()
+    visitor.post("/language", {"language": "bn", "next": "/portal/login"})
+    visitor.post("/portal/login", RAHIM)
+    assert '<html lang="bn">' in visitor.get("/portal").text
+    assert read_customer(portal.conn, customer_id).language == "bn"
+
+
+def test_who_logs_in_after_another_keeps_his_own_language(portal: Portal) -> None:
+    first = a_rahim(portal, language="bn")
+    second = a_rahim(portal, username="karim", language="en")
+    browser = portal.of(first)
+    browser.post("/portal/logout")
+    assert '<html lang="bn">' in browser.get("/portal/login").text
+    browser.post("/portal/login", {"username": "karim", "password": "secret"})
+    assert '<html lang="en">' in browser.get("/portal").text
+    assert read_customer(portal.conn, second).language == "en"
+
+
 def test_a_phone_can_keep_the_portal_among_its_apps(portal: Portal) -> None:
     visitor = portal.visitor()
     page = visitor.get("/portal/login").text
@@ -337,3 +370,18 @@ def test_codes_asked_by_name_and_by_number_count_together(portal: Portal) -> Non
         assert visitor.post("/portal/code", {"username": typed}).status_code == 303
     for typed in ("rahim", "01712345678"):
         assert visitor.post("/portal/code", {"username": typed}).status_code == 429
+
+
+@pytest.mark.parametrize("typed", ["rahim", "nobody"])
+def test_a_day_has_so_many_codes_and_no_more(portal: Portal, typed: str) -> None:
+    a_rahim(portal)
+    # A quarter of an hour goes by between the tries, and the places change.
+    skip = (
+        "UPDATE login_throttle SET tries = 0 WHERE subject NOT LIKE 'codes of a day%'"
+    )
+    for _ in range(12):
+        answer = portal.visitor().post("/portal/code", {"username": typed})
+        assert answer.status_code == 303
+        portal.conn.execute(skip)
+    answer = portal.visitor().post("/portal/code", {"username": typed})
+    assert answer.status_code == 429

@@ -13,6 +13,7 @@ from billing_core.cards import pin_of
 from billing_core.db.customers import read_customer, read_subscription
 from billing_core.db.payments import list_attempts
 from billing_core.services.audit import audit
+from billing_core.services.purchases import buy_package
 from tests.builders import (
     NOON,
     a_customer,
@@ -258,19 +259,72 @@ def test_who_is_billed_by_the_month_sees_packages_and_buys_none(
     assert browser.post(path, {"way": "wallet"}).status_code == 403
 
 
-def test_a_package_that_is_sold_no_more_is_seen_by_who_has_it(portal: Portal) -> None:
-    old, other = a_hotspot_package(portal.conn), a_hotspot_package(portal.conn)
-    has_it = a_customer(portal.conn, old, balance="50", kind="hotspot")
-    has_not = a_customer(portal.conn, other, balance="50", kind="hotspot")
-    portal.conn.execute("UPDATE package SET is_withdrawn = true WHERE name = %s", [old])
+def withdraw(portal: Portal, package: str) -> str:
+    """Sell a package no more; returns the address of its page."""
     ((package_id,),) = rows(
-        portal.conn, "SELECT package_id FROM package WHERE name = %s", old
+        portal.conn,
+        "UPDATE package SET is_withdrawn = true WHERE name = %s RETURNING package_id",
+        package,
     )
-    path = f"/portal/packages/{package_id}"
-    assert portal.of(has_not).get(path).status_code == 404
-    assert old not in portal.of(has_not).get("/portal/packages").text
-    assert portal.of(has_it).get(path).status_code == 200
-    assert portal.of(has_it).post(path, {"way": "wallet"}).status_code == 403
+    return f"/portal/packages/{package_id}"
+
+
+def test_a_hotspot_package_that_is_sold_no_more_runs_to_its_end(
+    portal: Portal,
+) -> None:
+    old, other = a_hotspot_package(portal.conn), a_hotspot_package(portal.conn)
+    facts = {"balance": "50", "kind": "hotspot", "username": "rahim"}
+    customer_id = a_customer(portal.conn, old, **facts)  # type: ignore[arg-type]
+    now = datetime.now(UTC)
+    buy_package(portal.conn, "rahim", old, key="one", actor="test", now=now)
+    path, browser = withdraw(portal, old), portal.of(customer_id)
+
+    page = browser.get(path).text
+    assert "stays yours until it is used up or over" in page
+    assert 'name="way"' not in page
+    assert "not sold any more" in browser.get("/portal/packages").text
+    assert "Renew" not in browser.get("/portal").text, "a button that leads nowhere"
+    sent = browser.post(path, {"way": "wallet"})
+    assert sent.location == "/portal/packages"
+    assert f"{old} is not sold any more." in browser.get(sent.location).text
+    assert rows(portal.conn, "SELECT count(*) FROM subscription") == [(1,)]
+
+    portal.conn.execute("UPDATE subscription SET valid_until = now() - interval '1 s'")
+    assert old not in browser.get("/portal/packages").text
+    assert "Buy a package" in browser.get("/portal").text
+    (other_id,) = rows(
+        portal.conn, "SELECT package_id FROM package WHERE name = %s", other
+    )[0]
+    page = browser.get(f"/portal/packages/{other_id}").text
+    assert "is lost" not in page, "nothing is left of what is over"
+
+
+def test_a_package_that_is_sold_no_more_is_not_offered_to_others(
+    portal: Portal,
+) -> None:
+    old, other = a_hotspot_package(portal.conn), a_hotspot_package(portal.conn)
+    has_not = a_customer(portal.conn, other, balance="50", kind="hotspot")
+    browser, path = portal.of(has_not), withdraw(portal, old)
+    assert old not in browser.get("/portal/packages").text
+    for answer in (browser.get(path), browser.post(path, {"way": "wallet"})):
+        assert answer.location == "/portal/packages"
+    assert rows(portal.conn, "SELECT count(*) FROM subscription") == [(0,)]
+
+
+def test_a_daily_customer_keeps_a_package_that_is_sold_no_more(
+    portal: Portal,
+) -> None:
+    old, other = a_daily_package(portal.conn), a_daily_package(portal.conn, price=D(60))
+    customer_id = a_customer(portal.conn, old, balance="900")
+    path, browser = withdraw(portal, old), portal.of(customer_id)
+    page = browser.get(path).text
+    assert "You keep it as long as you stay on it." in page
+    assert "/portal/pay?amount=" in page
+    (other_id,) = rows(
+        portal.conn, "SELECT package_id FROM package WHERE name = %s", other
+    )[0]
+    page = browser.get(f"/portal/packages/{other_id}").text
+    assert "you cannot change back to it" in page
 
 
 def test_a_card_puts_its_money_into_the_wallet_once(

@@ -1,5 +1,6 @@
 """The portal's pages: what a customer sees of himself, and nobody else's."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -316,3 +317,11 @@ def test_a_session_of_the_portal_ends_by_itself(portal: Portal) -> None:
     visitor = portal.visitor()
     visitor.client.set_cookie(COOKIE, opened.token)
     assert visitor.get("/portal").status_code == 303
+
+
+def test_a_period_is_told_by_its_last_day(portal: Portal) -> None:
+    customer_id, bill_id = a_billed_customer(portal.site)
+    browser = portal.of(customer_id)
+    for path in ("/portal/bills", f"/portal/bills/{bill_id}"):
+        page = re.sub("<[^>]+>", "", browser.get(path).text)
+        assert "24 Nov 2026 \u2013 23 Dec 2026" in " ".join(page.split())
