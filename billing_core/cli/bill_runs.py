@@ -12,12 +12,16 @@ from billing_core.db import runs as runs_db
 from billing_core.db.customers import find_customer_id
 from billing_core.db.cycles import count_cycle_customers
 from billing_core.db.profiles import find_profile
+from billing_core.db.service_days import count_day_customers
+from billing_core.service_days import day_bounds, service_date
 from billing_core.services import runs
 from billing_core.services.billing_run import (
     bill_by_hand,
     preview_cycles,
     run_cycles,
 )
+from billing_core.services.runs import RunResult
+from billing_core.services.service_days import preview_service_days, run_service_days
 
 _PREVIEW_MAX = 10_000
 
@@ -28,7 +32,11 @@ _PREVIEW_MAX = 10_000
 @click.option("--dry-run", is_flag=True, help="Show what would be billed, only.")
 @json_option
 def run(as_of: str | None, profile: str | None, dry_run: bool, as_json: bool) -> None:
-    """Bill every cycle that is due; run again, it bills only what is missing."""
+    """Bill every cycle that is due, and charge today to daily customers.
+
+    Run again, it bills only what is missing. As of a day that is over only cycles are
+    billed: who used that day paid it as he used it.
+    """
     with at_desk() as desk:
         moment = _moment(as_of, desk)
         profile_id = find_profile(desk.conn, profile).profile_id if profile else None
@@ -50,21 +58,35 @@ def _preview(
         profile_id=profile_id,
         limit=_PREVIEW_MAX,
     )
+    days = None
+    if _is_today(as_of, desk):
+        days = preview_service_days(
+            desk.conn, now=desk.now, zone=zone, profile_id=profile_id
+        )
     # By name: as JSON a tuple is an array.
     drafts = [
         draft._asdict() | {"lines": [line._asdict() for line in draft.lines]}
         for draft in found.drafts
     ]
     if as_json:
-        show({"would_bill": drafts, "would_park": found.parked}, zone)
+        told = {"would_bill": drafts, "would_park": found.parked}
+        show(told | {"service_day": days._asdict() if days else None}, zone)
         return
     columns = ("customer_id", "period_start", "period_end", "gross", "due_at")
     show_table(drafts, columns, zone, empty="Nothing is due.")
+    if days is not None and (days.charged or days.not_covered):
+        click.echo(
+            f"Service day {days.day}: {days.charged} customer(s) to charge"
+            f" {days.amount}, {days.not_covered} cannot pay and would be suspended."
+        )
     click.echo(f"{found.billed} bill(s), {found.parked} customer(s) to park.")
 
 
 def _run(desk: Desk, as_of: datetime, profile_id: int | None, *, as_json: bool) -> None:
     zone = desk.settings.zone
+    days = None
+    if _is_today(as_of, desk):
+        days = _charge_today(desk, profile_id, as_json=as_json)
     waiting = count_cycle_customers(desk.conn, as_of=as_of, profile_id=profile_id)
     with progress_bar("Billing", waiting, wanted=not as_json) as advance:
         done = run_cycles(
@@ -77,13 +99,53 @@ def _run(desk: Desk, as_of: datetime, profile_id: int | None, *, as_json: bool) 
             progress=advance,
         )
     if as_json:
-        facts = {"run_id": done.run_id, "billed": done.billed}
-        show(facts | {"parked": done.parked, "errors": done.errors}, zone)
+        show(_facts(done) | {"service_day": _facts(days) if days else None}, zone)
         return
+    if days is not None:
+        click.echo(
+            f"Run {days.run_id}: {days.billed} service day(s) charged,"
+            f" {days.parked} customer(s) parked"
+        )
     click.echo(
         f"Run {done.run_id}: {done.billed} bill(s), {done.parked} customer(s) parked"
         + (", see: khata bill parked" if done.parked else "")
     )
+
+
+def _charge_today(
+    desk: Desk, profile_id: int | None, *, as_json: bool
+) -> RunResult | None:
+    """Charge today to who pays by the day; None = nobody has it to pay."""
+    zone = desk.settings.zone
+    day = service_date(desk.now, zone)
+    waiting = count_day_customers(
+        desk.conn, day=day, day_end=day_bounds(day, zone)[1], profile_id=profile_id
+    )
+    if not waiting:
+        return None
+    with progress_bar("Service days", waiting, wanted=not as_json) as advance:
+        return run_service_days(
+            desk.conn,
+            now=desk.now,
+            zone=zone,
+            actor=desk.actor,
+            profile_id=profile_id,
+            progress=advance,
+        )
+
+
+def _facts(done: RunResult) -> dict[str, int | None]:
+    return {
+        "run_id": done.run_id,
+        "billed": done.billed,
+        "parked": done.parked,
+        "errors": done.errors,
+    }
+
+
+def _is_today(moment: datetime, desk: Desk) -> bool:
+    zone = desk.settings.zone
+    return service_date(moment, zone) == service_date(desk.now, zone)
 
 
 @click.command("runs")

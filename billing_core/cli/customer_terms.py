@@ -11,6 +11,7 @@ from billing_core.cli.context import Desk, at_desk
 from billing_core.cli.output import json_option, show, show_table
 from billing_core.cli.units import Amount, Rate
 from billing_core.services import changes, prices, suspension
+from billing_core.services.suspensions_to_come import preview_suspensions
 
 _LISTED_MAX = 10_000
 _preview_option = click.option(
@@ -158,8 +159,8 @@ def show_will_be_suspended(desk: Desk, by: str, *, as_json: bool) -> None:
     """Show whose service stops by the end of a day if nothing is paid."""
     zone = desk.settings.zone
     end = _day_starts(by, zone).astimezone(zone).replace(hour=23, minute=59, second=59)
-    rows = suspension.preview_suspensions(
-        desk.conn, end.astimezone(UTC), now=desk.now, limit=_LISTED_MAX
+    rows = preview_suspensions(
+        desk.conn, end.astimezone(UTC), now=desk.now, zone=zone, limit=_LISTED_MAX
     )
     if as_json:
         show(rows, zone)
@@ -190,7 +191,7 @@ def _tell(
     columns = ("what", "description", "gross")
     show_table(lines, columns, zone, empty="Nothing is credited or charged.")
     for name, amount in change.forgiven:
-        click.echo(f"Bill {name} is void: {amount} {currency} is not owed any more.")
+        click.echo(f"{amount} {currency} of bill {name} are not owed any more.")
     on = f"package {change.package}"
     on += f", profile {change.profile}" if change.profile else ""
     if preview:

@@ -39,12 +39,17 @@ class ParkedCustomer:
 
 
 def start_run(
-    conn: Connection, kind: str, *, as_of: datetime, now: datetime, note: str
+    conn: Connection,
+    kind: str,
+    *,
+    as_of: datetime,
+    profile_id: int | None,
+    now: datetime,
+    note: str,
 ) -> int:
-    """Note that a run begins; returns its number."""
-    row = conn.execute(
-        _QUERIES["start_run"], {"kind": kind, "as_of": as_of, "now": now, "note": note}
-    ).fetchone()
+    """Note that a run begins, of one profile's customers or of all; its number."""
+    values = {"kind": kind, "as_of": as_of, "profile_id": profile_id, "note": note}
+    row = conn.execute(_QUERIES["start_run"], values | {"now": now}).fetchone()
     return 0 if row is None else int(row[0])
 
 
@@ -76,7 +81,7 @@ def finish_run(conn: Connection, run_id: int, now: datetime) -> None:
 
 
 def has_finished_run(conn: Connection, kind: str, *, since: datetime) -> bool:
-    """Tell whether a run as of a moment or later came to its end."""
+    """Tell whether a run of everybody as of a moment or later came to its end."""
     row = conn.execute(
         _QUERIES["has_finished_run"], {"kind": kind, "since": since}
     ).fetchone()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from billing_core.db.arrays import array
@@ -33,16 +34,54 @@ class DayFacts(NamedTuple):
     auto_suspend: bool
 
 
+class DayWallet(NamedTuple):
+    """What a daily customer has to pay days with."""
+
+    customer_id: int
+    username: str
+    package_id: int
+    available: Decimal
+    #: He is not suspended before this.
+    held_until: datetime | None
+    today_is_charged: bool
+
+
 def find_day_customers(
-    conn: Connection, *, day: date, day_end: datetime, chunk: int
+    conn: Connection,
+    *,
+    day: date,
+    day_end: datetime,
+    profile_id: int | None,
+    chunk: int,
 ) -> Iterator[list[int]]:
     """Yield daily customers whose service day is to be charged and is not, by id."""
     return in_chunks(
         conn,
         _QUERIES["find_day_customers"],
-        {"day": day, "day_end": day_end},
+        {"day": day, "day_end": day_end, "profile_id": profile_id},
         chunk,
     )
+
+
+def count_day_customers(
+    conn: Connection, *, day: date, day_end: datetime, profile_id: int | None
+) -> int:
+    """Return how many customers find_day_customers yields."""
+    row = conn.execute(
+        _QUERIES["count_day_customers"],
+        {"day": day, "day_end": day_end, "profile_id": profile_id},
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def find_day_wallets(
+    conn: Connection, *, today: date, chunk: int
+) -> Iterator[list[DayWallet]]:
+    """Yield active customers who pay for every day, by id, in chunks."""
+    with conn.cursor("wallets", withhold=True) as cursor:
+        cursor.execute(_QUERIES["find_day_wallets"], {"today": today})
+        while found := cursor.fetchmany(chunk):
+            yield [DayWallet._make(row) for row in found]
 
 
 def read_day_facts(

@@ -22,11 +22,12 @@ class ToBeSuspended:
 
     customer_id: int
     username: str
-    #: PAYMENT_DUE or DUE_THRESHOLD.
+    #: PAYMENT_DUE, DUE_THRESHOLD or BALANCE_EXHAUSTED.
     reason: str
-    #: When his first overdue bill stops his service, or his hold ends.
+    #: When his first overdue bill or unpaid day stops his service, or his hold ends.
     suspend_at: datetime
-    #: What is open on bills that are overdue by then; over the threshold: on all.
+    #: What is open on bills that are overdue by then; over the threshold: on all; of
+    #: the first day that he cannot pay: what is short.
     overdue: Decimal
 
 

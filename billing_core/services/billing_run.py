@@ -78,6 +78,7 @@ def run_cycles(
         as_of=as_of,
         now=now,
         actor=actor,
+        profile_id=profile_id,
         progress=progress,
     )
 

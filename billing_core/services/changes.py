@@ -15,7 +15,7 @@ from billing_core.db.connect import Connection
 from billing_core.db.packages import find_package_on_sale
 from billing_core.db.profiles import UnknownProfileError
 from billing_core.money import ZERO, VatSplit
-from billing_core.quotes import ChangeError, ChangeQuote
+from billing_core.quotes import ChangeError, ChangeQuote, CreditDraft
 from billing_core.services.arrival import money_came
 from billing_core.services.change_quotes import (
     check_billing_stays,
@@ -179,33 +179,11 @@ def _change(
             return change
         reason = _say(standing, plan)
         for credit in plan.quote.credits:
-            bill = corrections_db.read_bill(conn, customer_id, credit.bill_id)
-            # Several roundings of one bill never give back more VAT than it had.
-            vat = min(credit.vat, bill.vat - bill.credited_vat)
-            number = credit_locked(
-                conn,
-                bill,
-                VatSplit(credit.gross - vat, vat, credit.gross),
-                reason=credit.description,
-                key=f"change:{bill.bill_id}:{bill.credited}",
-                actor=actor,
-                now=now,
-                credited_from=credit.since,
-            )
+            number = _give_back(conn, customer_id, credit, actor=actor, now=now)
             change.credit_notes.append(number)
         if plan.forgives:
             forgive_open_bills(conn, customer_id, reason=reason, actor=actor, now=now)
-        db.set_terms(
-            conn,
-            customer_id,
-            package_id=plan.package.package_id,
-            profile_id=plan.profile.profile_id if plan.profile else None,
-            special_price=plan.special_price,
-            billed_until=plan.quote.billed_until,
-        )
-        if plan.quote.left_out:
-            db.leave_out(conn, customer_id, plan.quote.left_out)
-        _bill_suspended_as(conn, customer_id, plan.profile, now)
+        _put_on(conn, customer_id, plan, now)
         change.bills = _bill(conn, standing, plan, actor=actor, now=now, zone=zone)
         log_terms(conn, customer_id, plan.kind.replace("_", " "), reason, actor, now)
         # Before money gives sessions their limits, which are of the new package.
@@ -216,6 +194,51 @@ def _change(
         return change
 
     return with_customer(conn, username, work)
+
+
+def _give_back(
+    conn: Connection,
+    customer_id: int,
+    credit: CreditDraft,
+    *,
+    actor: str,
+    now: datetime,
+) -> str:
+    bill = corrections_db.read_bill(conn, customer_id, credit.bill_id)
+    # Several roundings of one bill never give back more VAT than it had.
+    vat = min(credit.vat, bill.vat - bill.credited_vat)
+    return credit_locked(
+        conn,
+        bill,
+        VatSplit(credit.gross - vat, vat, credit.gross),
+        reason=credit.description,
+        key=f"change:{bill.bill_id}:{bill.credited}",
+        actor=actor,
+        now=now,
+        credited_from=credit.since,
+    )
+
+
+def _put_on(conn: Connection, customer_id: int, plan: _Plan, now: datetime) -> None:
+    profile = plan.profile
+    db.set_terms(
+        conn,
+        customer_id,
+        package_id=plan.package.package_id,
+        profile_id=profile.profile_id if profile else None,
+        special_price=plan.special_price,
+        billed_until=plan.quote.billed_until,
+    )
+    if plan.quote.left_out:
+        db.leave_out(conn, customer_id, plan.quote.left_out)
+    if profile is not None:
+        # Suspended time is billed as his profile says, from now on.
+        follow = (
+            suspension_db.bill_suspended_from
+            if profile.bill_while_suspended
+            else suspension_db.bill_suspended_until
+        )
+        follow(conn, profile.profile_id, now, customer_id=customer_id)
 
 
 def _bill(
@@ -256,20 +279,6 @@ def _bill(
         )
         numbers.append(number)
     return numbers
-
-
-def _bill_suspended_as(
-    conn: Connection, customer_id: int, profile: CycleProfile | None, now: datetime
-) -> None:
-    """Let the time he is suspended be billed as his profile says, from now on."""
-    if profile is None:
-        return
-    follow = (
-        suspension_db.bill_suspended_from
-        if profile.bill_while_suspended
-        else suspension_db.bill_suspended_until
-    )
-    follow(conn, profile.profile_id, now, customer_id=customer_id)
 
 
 def _forgiven(conn: Connection, customer_id: int) -> list[tuple[str, Decimal]]:

@@ -117,30 +117,7 @@ def bill_again(
         subject = f"{start}{_AGAIN}{bill.bill_id}"
         if ledger_db.find_bill(conn, bill.customer_id, kind=CYCLE, subject=subject):
             raise CorrectionError(f"Bill {bill.name} was billed again already.")
-        facts = read_standing(conn, bill.customer_id).facts._replace(
-            # Whatever he is now, that time was his.
-            status=ACTIVE,
-            is_paused=False,
-            billed_until=datetime.fromisoformat(start),
-            left_out=read_ended_stretches(conn, bill.customer_id),
-        )
-        drafts = draft_bills_by_hand(facts, now, zone, _PERIODS_MAX)
-        if isinstance(drafts, Parked):
-            why = PARKED_REASONS[drafts.reason]
-            raise CorrectionError(f"Bill {bill.name} cannot be billed again: {why}.")
-        # Another profile since may have other cycles: those are billed by themselves.
-        same = [
-            draft
-            for draft in drafts
-            if draft.subject == start and draft.period_end <= bill.period_end
-        ]
-        if not same or facts.profile is None:
-            raise CorrectionError(
-                f"On the profile that {bill.username} is on now, nothing is to be"
-                f" billed for the period of bill {bill.name}."
-            )
-        dates = payment_dates(now, facts.profile.schedule, zone)
-        (draft,) = not_due_before(same, {facts.profile.profile_id: dates})
+        draft = _draft_again(conn, bill, start, now=now, zone=zone)
         (number,) = issue_bills(
             conn,
             [draft._replace(subject=subject, billed_until=None)],
@@ -152,6 +129,37 @@ def bill_again(
         return number
 
     return with_bill(conn, bill_name, work)
+
+
+def _draft_again(
+    conn: Connection, bill: BillStanding, start: str, *, now: datetime, zone: ZoneInfo
+) -> BillDraft:
+    """Draft the period of a void bill at the terms that hold now; due from now on."""
+    facts = read_standing(conn, bill.customer_id).facts._replace(
+        # Whatever he is now, that time was his.
+        status=ACTIVE,
+        is_paused=False,
+        billed_until=datetime.fromisoformat(start),
+        left_out=read_ended_stretches(conn, bill.customer_id),
+    )
+    drafts = draft_bills_by_hand(facts, now, zone, _PERIODS_MAX)
+    if isinstance(drafts, Parked):
+        why = PARKED_REASONS[drafts.reason]
+        raise CorrectionError(f"Bill {bill.name} cannot be billed again: {why}.")
+    # Another profile since may have other cycles: those are billed by themselves.
+    same = [
+        draft
+        for draft in drafts
+        if draft.subject == start and draft.period_end <= bill.period_end
+    ]
+    if not same or facts.profile is None:
+        raise CorrectionError(
+            f"On the profile that {bill.username} is on now, nothing is to be"
+            f" billed for the period of bill {bill.name}."
+        )
+    dates = payment_dates(now, facts.profile.schedule, zone)
+    (draft,) = not_due_before(same, {facts.profile.profile_id: dates})
+    return draft
 
 
 def issue_charge(

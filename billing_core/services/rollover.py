@@ -1,5 +1,6 @@
 """Carry daily sessions over midnight: charge the new service day, or cut."""
 
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -58,20 +59,10 @@ def _charge_due_days(
     conn: Connection, batch: Batch, now: datetime, zone: ZoneInfo
 ) -> set[int]:
     """Charge the days that are due, oldest first; return who has paid up to today."""
-    sessions = [s for many in batch.running.values() for s in many]
-    prices = db.read_day_prices(conn, {s.package_id for s in sessions})
     today = service_date(now, zone)
-    # Of each customer: the first day that is due, and what he is on.
-    due: dict[int, tuple[date, int]] = {}
-    for session in sessions:
-        is_due = session.cut_at is not None and session.cut_at <= now
-        if session.package_id not in prices or not is_due:
-            continue
-        assert session.cut_at is not None  # noqa: S101 - narrows the type
-        first = max(service_date(session.cut_at, zone), today - _MISSED_DAYS_MAX)
-        if batch.wallets[session.customer_id].suspend_reason is None:
-            known = due.get(session.customer_id, (first, session.package_id))
-            due[session.customer_id] = min(known, (first, session.package_id))
+    packages = {s.package_id for many in batch.running.values() for s in many}
+    prices = db.read_day_prices(conn, packages)
+    due = _find_due(batch, prices.keys(), now, zone)
     holds = read_holds(conn, due, now) if due else {}
     day = min((first for first, _ in due.values()), default=today)
     while due and day <= today:
@@ -100,3 +91,24 @@ def _charge_due_days(
         day += timedelta(days=1)
     # Who had today charged before is as good as who paid it now.
     return set(due) | db.read_days_charged(conn, batch.wallets, today)
+
+
+def _find_due(
+    batch: Batch, daily_packages: Collection[int], now: datetime, zone: ZoneInfo
+) -> dict[int, tuple[date, int]]:
+    """Give, of each customer, the first day that is due and the package he is on."""
+    earliest = service_date(now, zone) - _MISSED_DAYS_MAX
+    due: dict[int, tuple[date, int]] = {}
+    for customer_id, sessions in batch.running.items():
+        if batch.wallets[customer_id].suspend_reason is not None:
+            continue
+        firsts = [
+            (max(service_date(session.cut_at, zone), earliest), session.package_id)
+            for session in sessions
+            if session.package_id in daily_packages
+            and session.cut_at is not None
+            and session.cut_at <= now
+        ]
+        if firsts:
+            due[customer_id] = min(firsts)
+    return due

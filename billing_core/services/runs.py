@@ -64,14 +64,17 @@ def run_in_chunks(
     as_of: datetime,
     now: datetime,
     actor: str,
+    profile_id: int | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
-    """Do a billing job for all customers, each chunk in one transaction.
+    """Do a billing job for these customers, each chunk in one transaction.
 
     What was done and how far the run came is written in the same transaction. Who
     cannot be done is parked, with the error in his log, and the run goes on.
     """
-    run_id = runs_db.start_run(conn, kind, as_of=as_of, now=now, note=actor)
+    run_id = runs_db.start_run(
+        conn, kind, as_of=as_of, profile_id=profile_id, now=now, note=actor
+    )
     began, result = time.monotonic(), RunResult(run_id)
 
     def note(done: ChunkDone, reached: int) -> ChunkDone:

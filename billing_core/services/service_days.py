@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from billing_core.db import bills as bills_db
 from billing_core.db import service_days as days_db
 from billing_core.db.closing import read_day_prices
-from billing_core.db.connect import Connection
+from billing_core.db.connect import Connection, in_transaction
 from billing_core.db.sessions import Wallet, lock_wallets
 from billing_core.ledger import INCOME, VAT_PAYABLE, WALLET
-from billing_core.money import VatSplit
+from billing_core.money import ZERO, VatSplit
 from billing_core.service_days import (
     DayPrice,
     covered_until,
@@ -36,6 +36,22 @@ class _DayDue(NamedTuple):
     parts: VatSplit
 
 
+class DaysPreview(NamedTuple):
+    """What a run of a service day would do."""
+
+    day: date
+    charged: int
+    amount: Decimal
+    #: Who cannot pay it, and would be suspended.
+    not_covered: int
+
+
+class _Sorted(NamedTuple):
+    due: list[_DayDue]
+    owed: list[OwedDay]
+    not_covered: set[int]
+
+
 class DayCharges(NamedTuple):
     """Whose day was charged, or is owed, and who could not pay it."""
 
@@ -49,6 +65,7 @@ def run_service_days(
     now: datetime,
     zone: ZoneInfo,
     actor: str,
+    profile_id: int | None = None,
     progress: Progress | None = None,
     chunk: int = _CHUNK,
 ) -> RunResult:
@@ -76,7 +93,9 @@ def run_service_days(
             )
         return ChunkDone(len(done.charged))
 
-    customers = days_db.find_day_customers(conn, day=day, day_end=day_end, chunk=chunk)
+    customers = days_db.find_day_customers(
+        conn, day=day, day_end=day_end, profile_id=profile_id, chunk=chunk
+    )
     return run_in_chunks(
         conn,
         "service_days",
@@ -85,8 +104,31 @@ def run_service_days(
         as_of=now,
         now=now,
         actor=actor,
+        profile_id=profile_id,
         progress=progress,
     )
+
+
+def preview_service_days(
+    conn: Connection, *, now: datetime, zone: ZoneInfo, profile_id: int | None = None
+) -> DaysPreview:
+    """Return whom a run of today's service day would charge; writes nothing."""
+    day = service_date(now, zone)
+    _, day_end = day_bounds(day, zone)
+    charged, amount, not_covered = 0, ZERO, 0
+    for found in days_db.find_day_customers(
+        conn, day=day, day_end=day_end, profile_id=profile_id, chunk=_CHUNK
+    ):
+
+        def look(found: list[int] = found) -> _Sorted:
+            return _sort_out(conn, lock_wallets(conn, found), found, day=day, now=now)
+
+        these = in_transaction(conn, look)
+        charged += len(these.due) + len(these.owed)
+        amount += sum((one.parts.gross for one in these.due), ZERO)
+        amount += sum((one.parts.gross for one in these.owed), ZERO)
+        not_covered += len(these.not_covered)
+    return DaysPreview(day, charged, amount, not_covered)
 
 
 def charge_days(
@@ -101,6 +143,27 @@ def charge_days(
     statuses: Sequence[str] = ("active",),
 ) -> DayCharges:
     """Charge one day to those of these locked customers who have it to pay and can."""
+    due, owed, not_covered = _sort_out(
+        conn, wallets, customer_ids, day=day, now=now, statuses=statuses
+    )
+    if due:
+        _write(conn, due, day=day, zone=zone, now=now, actor=actor)
+    if owed:
+        owe_days(conn, wallets, owed, day=day, zone=zone, now=now, actor=actor)
+    charged = {one.customer_id for one in due} | {one.customer_id for one in owed}
+    return DayCharges(frozenset(charged), frozenset(not_covered))
+
+
+def _sort_out(
+    conn: Connection,
+    wallets: dict[int, Wallet],
+    customer_ids: Sequence[int],
+    *,
+    day: date,
+    now: datetime,
+    statuses: Sequence[str] = ("active",),
+) -> _Sorted:
+    """Tell who can pay the day, who owes it, who cannot; take it from the records."""
     rows = days_db.read_day_facts(conn, customer_ids, day, statuses, now)
     prices = read_day_prices(conn, {row.package_id for row in rows})
     due: list[_DayDue] = []
@@ -123,12 +186,7 @@ def charge_days(
             owed.append(OwedDay(customer_id, package_id, name, percent, parts, hold))
         else:
             not_covered.add(customer_id)
-    if due:
-        _write(conn, due, day=day, zone=zone, now=now, actor=actor)
-    if owed:
-        owe_days(conn, wallets, owed, day=day, zone=zone, now=now, actor=actor)
-    charged = {one.customer_id for one in due} | {one.customer_id for one in owed}
-    return DayCharges(frozenset(charged), frozenset(not_covered))
+    return _Sorted(due, owed, not_covered)
 
 
 def _covers(available: Decimal, price: DayPrice, day: date, days_min: int) -> bool:

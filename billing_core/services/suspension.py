@@ -56,25 +56,6 @@ def sweep_suspensions(conn: Connection, now: datetime) -> ServiceChanges:
     return total
 
 
-def preview_suspensions(
-    conn: Connection, by: datetime, *, now: datetime, limit: int
-) -> list[db.ToBeSuspended]:
-    """Return whom the sweep of a moment will suspend if nothing is paid or billed.
-
-    Decided by the sweep's own rule, on the same facts; the one suspended first first.
-    """
-    found: list[db.ToBeSuspended] = []
-    for customer_ids in db.find_to_suspend(conn, now=by, chunk=_CHUNK):
-        reasons = [
-            (facts.customer_id, decision.reason.value)
-            for facts in db.read_service_facts(conn, customer_ids, by)
-            if isinstance(decision := decide_service(facts, by), Suspend)
-        ]
-        if reasons:
-            found += db.read_to_be_suspended(conn, reasons, by=by, now=now)
-    return sorted(found, key=lambda one: (one.suspend_at, one.customer_id))[:limit]
-
-
 def review_service(
     conn: Connection,
     customer_ids: Sequence[int],

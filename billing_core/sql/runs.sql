@@ -1,6 +1,7 @@
 -- start_run --
 -- A run begins.
-INSERT INTO billing_run (kind, as_of, started_at, note) VALUES (%(kind)s, %(as_of)s, %(now)s, %(note)s)
+INSERT INTO billing_run (kind, as_of, profile_id, started_at, note)
+VALUES (%(kind)s, %(as_of)s, %(profile_id)s, %(now)s, %(note)s)
 RETURNING run_id
 
 -- note_progress --
@@ -14,8 +15,9 @@ UPDATE billing_run SET billed = billed + %(billed)s, parked = parked + %(parked)
 UPDATE billing_run SET finished_at = %(now)s WHERE run_id = %(run_id)s
 
 -- has_finished_run --
--- Whether a run as of this moment or later came to its end.
-SELECT EXISTS (SELECT FROM billing_run WHERE kind = %(kind)s AND as_of >= %(since)s AND finished_at IS NOT NULL)
+-- Whether a run of everybody as of this moment or later came to its end.
+SELECT EXISTS (SELECT FROM billing_run WHERE kind = %(kind)s AND as_of >= %(since)s AND finished_at IS NOT NULL
+                  AND profile_id IS NULL)
 
 -- list_runs --
 -- The newest runs.

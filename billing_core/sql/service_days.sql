@@ -8,7 +8,32 @@ SELECT c.customer_id
  WHERE c.status = 'active' AND c.paused_at IS NULL AND c.parked_reason IS NULL
    AND c.activated_at < %(day_end)s
    AND (f.profile_id IS NULL OR (f.billing_type = 'daily' AND f.daily_charge = 'every_day' AND f.auto_bill))
+   AND (%(profile_id)s::bigint IS NULL OR c.profile_id = %(profile_id)s)
    AND NOT EXISTS (SELECT FROM service_day d WHERE d.customer_id = c.customer_id AND d.service_date = %(day)s)
+ ORDER BY c.customer_id
+
+-- count_day_customers --
+-- How many these are, for the progress bar of who charges them.
+SELECT count(*)
+  FROM customer c
+  JOIN package p ON p.package_id = c.package_id AND p.billing = 'daily'
+  LEFT JOIN billing_profile f ON f.profile_id = c.profile_id
+ WHERE c.status = 'active' AND c.paused_at IS NULL AND c.parked_reason IS NULL
+   AND c.activated_at < %(day_end)s
+   AND (f.profile_id IS NULL OR (f.billing_type = 'daily' AND f.daily_charge = 'every_day' AND f.auto_bill))
+   AND (%(profile_id)s::bigint IS NULL OR c.profile_id = %(profile_id)s)
+   AND NOT EXISTS (SELECT FROM service_day d WHERE d.customer_id = c.customer_id AND d.service_date = %(day)s)
+
+-- find_day_wallets --
+-- Active daily customers who are charged for every day, with what they have to pay days.
+SELECT c.customer_id, c.username, c.package_id, w.posted - w.reserved + w.credit_limit, c.suspension_hold_until,
+       EXISTS (SELECT FROM service_day d WHERE d.customer_id = c.customer_id AND d.service_date = %(today)s)
+  FROM customer c
+  JOIN wallet w ON w.customer_id = c.customer_id
+  JOIN package p ON p.package_id = c.package_id AND p.billing = 'daily'
+  LEFT JOIN billing_profile f ON f.profile_id = c.profile_id
+ WHERE c.status = 'active' AND c.parked_reason IS NULL
+   AND (f.profile_id IS NULL OR (f.billing_type = 'daily' AND f.daily_charge = 'every_day' AND f.auto_bill))
  ORDER BY c.customer_id
 
 -- read_day_facts --

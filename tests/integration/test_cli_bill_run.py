@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from billing_core.db.connect import Connection
-from tests.builders import a_customer, a_package, rows, username_of
+from billing_core.db.profiles import NewProfile, insert_profile
+from billing_core.services.calendar import bill_the_cycles, charge_the_day
+from tests.builders import (
+    a_customer,
+    a_daily_package,
+    a_package,
+    rows,
+    username_of,
+)
 from tests.integration.cli_runner import Khata, khata_for
 from tests.integration.test_billing_run import DHAKA, a_monthly_customer, bills
 
@@ -95,6 +103,73 @@ def test_what_cannot_be_run_is_told_in_one_line(
     assert why in told.err
     assert "Traceback" not in told.err
     assert rows(conn, "SELECT FROM billing_run") == []
+
+
+def a_daily_customer(conn: Connection, balance: str, profile: str | None) -> int:
+    customer_id = a_customer(
+        conn, a_daily_package(conn), balance=balance, profile=profile
+    )
+    conn.execute("UPDATE customer SET activated_at = %s", [JOINED])
+    return customer_id
+
+
+def days(conn: Connection) -> list[int]:
+    return [
+        row[0] for row in rows(conn, "SELECT customer_id FROM service_day ORDER BY 1")
+    ]
+
+
+def test_a_run_charges_today_to_who_pays_by_the_day_as_its_dry_run_showed(
+    khata: Khata, conn: Connection
+) -> None:
+    rich, poor = (a_daily_customer(conn, money, None) for money in ("100", "5"))
+    dry = ("bill", "run", "--dry-run")
+
+    would = khata.ok(*dry, "--json").json["service_day"]
+    assert "1 customer(s) to charge 10.00, 1 cannot pay" in khata.ok(*dry).out
+    assert days(conn) == []
+    made = khata.ok("bill", "run", "--json").json
+
+    assert would == {
+        "day": TODAY.date().isoformat(),
+        "charged": 1,
+        "amount": "10.00",
+        "not_covered": 1,
+    }
+    assert made["service_day"]["billed"] == 1
+    assert days(conn) == [rich]
+    assert rows(
+        conn,
+        "SELECT customer_id, suspend_reason FROM customer WHERE status = 'suspended'",
+    ) == [(poor, "BALANCE_EXHAUSTED")]
+    assert khata.ok("bill", "run", "--json").json["service_day"] is None
+
+
+def test_a_day_that_is_over_is_charged_to_nobody(
+    khata: Khata, conn: Connection
+) -> None:
+    a_daily_customer(conn, "100", None)
+
+    khata.ok("bill", "run", "--as-of", YESTERDAY)
+
+    assert days(conn) == []
+
+
+def test_what_was_run_for_one_profile_only_is_left_to_the_clock_for_the_others(
+    khata: Khata, conn: Connection
+) -> None:
+    insert_profile(conn, NewProfile("by-day", "daily"))
+    one = a_daily_customer(conn, "100", "by-day")
+    other = a_daily_customer(conn, "100", None)
+    monthly = a_monthly_customer(conn, joined=JOINED.astimezone(UTC))
+
+    told = khata.ok("bill", "run", "--profile", "by-day")
+    assert "1 service day(s) charged" in told.out
+    assert (days(conn), bills(conn, monthly)) == ([one], [])
+
+    now = datetime.now(UTC)
+    assert (charge_the_day(conn, now), bill_the_cycles(conn, now)) == (1, 1)
+    assert days(conn) == [one, other]
 
 
 def test_who_is_parked_is_listed_and_taken_in_again(

@@ -12,10 +12,15 @@ from billing_core.db.sessions import lock_wallets_only
 from billing_core.db.suspension import ToBeSuspended
 from billing_core.services import suspension
 from billing_core.services.audit import audit
+from billing_core.services.calendar import charge_the_day
 from billing_core.services.cash import take_cash
 from billing_core.services.customers import activate, suspend
+from billing_core.services.service_days import run_service_days
+from billing_core.services.suspensions_to_come import preview_suspensions
 from tests.builders import (
     Packets,
+    a_customer,
+    a_daily_package,
     a_nas,
     fold,
     rows,
@@ -23,7 +28,13 @@ from tests.builders import (
     username_of,
     wait_until_blocked,
 )
-from tests.integration.test_billing_run import a_monthly_customer, bills, dhaka, run
+from tests.integration.test_billing_run import (
+    DHAKA,
+    a_monthly_customer,
+    bills,
+    dhaka,
+    run,
+)
 
 JOINED = dhaka(2026, 1, 1)
 # Due after 7 days, and 3 days of grace.
@@ -175,7 +186,47 @@ def test_who_will_be_suspended_is_known_before(conn: Connection) -> None:
 
 
 def preview(conn: Connection, by: datetime) -> list[ToBeSuspended]:
-    return suspension.preview_suspensions(conn, by, now=JOINED, limit=100)
+    return preview_suspensions(conn, by, now=JOINED, zone=DHAKA, limit=100)
+
+
+def test_whose_money_pays_no_more_days_is_known_before(conn: Connection) -> None:
+    package = a_daily_package(conn)
+    poor, rich, charged = (
+        a_customer(conn, package, balance=b) for b in ("25", "300", "25")
+    )
+    conn.execute("UPDATE customer SET activated_at = %s", [JOINED - timedelta(days=1)])
+    suspend(
+        conn,
+        username_of(conn, a_customer(conn, package)),
+        note="",
+        actor="test",
+        now=JOINED,
+    )
+    days = [JOINED + timedelta(days=number) for number in range(4)]
+    assert [row.suspend_at for row in preview(conn, days[3])] == [days[2]] * 2
+    run_service_days(conn, now=JOINED, zone=DHAKA, actor="test")
+    suspension.hold(
+        conn,
+        username_of(conn, charged),
+        days[3],
+        note="",
+        actor="test",
+        now=JOINED,
+    )
+
+    # The 1st is paid, 15.00 are left for the 2nd, and 5.00 of the 10.00 for the 3rd.
+    assert preview(conn, days[1]) == []
+    (found,) = preview(conn, days[2])
+    assert found == ToBeSuspended(
+        poor, username_of(conn, poor), "BALANCE_EXHAUSTED", days[2], Decimal("5.00")
+    )
+    assert [row.customer_id for row in preview(conn, days[3])] == [poor, charged]
+    assert rich not in {row.customer_id for row in preview(conn, days[3])}
+
+    assert charge_the_day(conn, days[1]) == 3
+    charge_the_day(conn, days[2])
+    assert status(conn, poor) == ("suspended", "BALANCE_EXHAUSTED")
+    assert status(conn, charged) == ("active", None)
 
 
 def a_mixed_crowd(conn: Connection) -> dict[str, int]:

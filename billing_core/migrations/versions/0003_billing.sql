@@ -222,6 +222,8 @@ CREATE TABLE billing_run (
     run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     kind text NOT NULL,
     as_of timestamptz NOT NULL,
+    -- Only customers on this profile; NULL = everybody.
+    profile_id bigint,
     started_at timestamptz NOT NULL,
     finished_at timestamptz,
     billed bigint NOT NULL DEFAULT 0,
