@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _l
 from billing_core.db import web_customers as db
 from billing_core.db import web_records as records
 from billing_core.db.customers import CustomerError, read_subscription
+from billing_core.db.fair_use import read_use
 from billing_core.db.ledger import list_bills
 from billing_core.db.operators import list_operators
 from billing_core.db.packages import list_packages
@@ -148,6 +149,7 @@ def show(customer_id: int) -> str:
         "customers/show.html",
         customer=customer,
         subscription=read_subscription(at.conn, customer_id),
+        fair_use=read_use(at.conn, customer_id, now=at.now),
         wallet=records.list_wallet(at.conn, customer_id, limit=_SHOWN),
         bills=list_bills(at.conn, customer_id, limit=_SHOWN),
         payments=db.list_payments_of(at.conn, customer_id, limit=_SHOWN),

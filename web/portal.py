@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from billing_core.billing_terms import DAILY, MONTHLY
 from billing_core.db.closing import read_day_prices, read_days_charged
 from billing_core.db.customers import Customer, Subscription, read_subscription
+from billing_core.db.fair_use import read_use
 from billing_core.db.packages import find_package
 from billing_core.db.reports import list_sessions
 from billing_core.db.web_portal import (
@@ -59,6 +60,7 @@ def index() -> str:
         lasts_until=_lasts_until(at, customer),
         next_bill=_next_bill(customer, at.now),
         usage=(up, down),
+        fair_use=read_use(at.conn, customer.customer_id, now=at.now),
         sessions=list_sessions(
             at.conn, customer_id=customer.customer_id, running=True, limit=20
         ),

@@ -325,3 +325,23 @@ def test_a_period_is_told_by_its_last_day(portal: Portal) -> None:
     for path in ("/portal/bills", f"/portal/bills/{bill_id}"):
         page = re.sub("<[^>]+>", "", browser.get(path).text)
         assert "24 Nov 2026 \u2013 23 Dec 2026" in " ".join(page.split())
+
+
+def test_home_shows_fair_use_and_until_when_it_is_slower(portal: Portal) -> None:
+    package = a_package(
+        portal.conn,
+        billing="free",
+        fair_use_octets=10**9,
+        fair_use_rate_down_bps=1_000_000,
+    )
+    customer_id = a_customer(portal.conn, package)
+    assert "0 B / 1.00 GB" in portal.of(customer_id).get("/portal").text
+    name = username_of(portal.conn, customer_id)
+    packets = Packets(name, a_nas(portal.conn), started_at=now())
+    over = packets.interim(60, octets=(0, 10**9))
+    fold(portal.conn, packets.start(), over, now=now())
+
+    page = portal.of(customer_id).get("/portal").text
+
+    assert "1.00 GB / 1.00 GB" in page
+    assert "slower until" in page
