@@ -6,7 +6,7 @@ from flask import Flask, Response, abort, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from simulators.gateways.common import customer_page, new_app, notice_page
-from simulators.gateways.nagad import api
+from simulators.gateways.nagad import orders, refunds, telling
 from simulators.gateways.nagad.state import NagadState, SimulatedOrder, Status
 
 _API = "/api/dfs"
@@ -31,20 +31,20 @@ def _add_api(app: Flask, state: NagadState) -> None:
 
     @app.post(f"{_API}/check-out/initialize/<merchant_id>/<order_id>")
     def initialize(merchant_id: str, order_id: str) -> Response:
-        return api.initialize(state, merchant_id, order_id)
+        return orders.initialize(state, merchant_id, order_id)
 
     @app.post(f"{_API}/check-out/complete/<path:payment_id>")
     def complete(payment_id: str) -> Response:
         page = f"{request.root_url}check-out/{quote(payment_id, safe='')}"
-        return api.complete(state, payment_id, page)
+        return orders.complete(state, payment_id, page)
 
     @app.get(f"{_API}/verify/payment/<path:payment_id>")
     def verify(payment_id: str) -> Response:
-        return api.verify(state, payment_id)
+        return telling.verify(state, payment_id)
 
     @app.post(f"{_API}/purchase/cancel")
     def cancel() -> Response:
-        return api.cancel(
+        return refunds.cancel(
             state, request.args.get("paymentRefId", ""), request.args.get("orderId", "")
         )
 
