@@ -273,8 +273,8 @@ def _build(source: _Source) -> Settings:
     return Settings(
         database_url=_database_url(*source.secret("database_url")),
         secret_key=_secret_key(*source.secret("secret_key")),
-        currency=_currency(*source.text("currency")),
-        zone=_zone(*source.text("zone")),
+        currency=parse_currency(*source.text("currency")),
+        zone=parse_zone(*source.text("zone")),
         var_dir=_var_dir(source),
         web_host=source.text("web_host")[0],
         web_port=_port(*source.text("web_port")),
@@ -328,13 +328,15 @@ def _secret_key(value: str, label: str) -> bytes:
     return key
 
 
-def _currency(value: str, label: str) -> str:
+def parse_currency(value: str, label: str) -> str:
+    """Read a currency's code; `label` says where it stood."""
     if not re.fullmatch("[A-Z]{3}", value):
         raise SettingsError(f"{label}={value}: use three capital letters, as in BDT.")
     return value
 
 
-def _zone(value: str, label: str) -> ZoneInfo:
+def parse_zone(value: str, label: str) -> ZoneInfo:
+    """Read the name of a time zone; `label` says where it stood."""
     try:
         return ZoneInfo(value)
     except (KeyError, ValueError, OSError) as error:

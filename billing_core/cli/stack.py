@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from billing_core.cli.output import as_cell, print_table
+from billing_core.stack.config_file import CURRENCY, ZONE
 from billing_core.stack.doctor import FAIL, examine
 from billing_core.stack.errors import StackError
 from billing_core.stack.findings import times
@@ -58,8 +59,8 @@ def _var() -> Path:
     type=click.IntRange(1, 1440),
     help="For how long a last known decision may be used.",
 )
-@click.option("--currency", default="BDT", help="Currency of a new database.")
-@click.option("--zone", default="Asia/Dhaka", help="Time zone of a new database.")
+@click.option("--currency", help=f"Of a new database, for good ({CURRENCY}).")
+@click.option("--zone", help=f"Time zone of a new database, for good ({ZONE}).")
 def up(
     *,
     foreground: bool,
@@ -70,8 +71,8 @@ def up(
     postgres_port: int | None,
     database_away: str | None,
     database_away_minutes: int | None,
-    currency: str,
-    zone: str,
+    currency: str | None,
+    zone: str | None,
 ) -> None:
     """Start the embedded stack: PostgreSQL, FreeRADIUS, worker, scheduler, web.
 

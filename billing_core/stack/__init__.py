@@ -34,8 +34,8 @@ def up(
     database_away_minutes: int | None = None,
     max_threads: int | None = None,
     fast_init: bool = False,
-    currency: str = "BDT",
-    zone: str = "Asia/Dhaka",
+    currency: str | None = None,
+    zone: str | None = None,
 ) -> Stack:
     """Start a stack of its own under a var directory; it ends with this process.
 

@@ -1,7 +1,12 @@
 """Write khata.toml for a new stack; a person's edits are never overwritten."""
 
+import tomllib
+
+from billing_core.settings import parse_currency, parse_zone
+from billing_core.stack.errors import StackError
 from billing_core.stack.layout import Layout, write_file
 
+CURRENCY, ZONE = "BDT", "Asia/Dhaka"
 CONFIGURATION = """\
 # Settings of this Khata. The environment (KHATA_…) wins over them.
 # `khata up` wrote this file once; it is yours to edit.
@@ -30,8 +35,35 @@ log_level = "INFO"
 """
 
 
-def write_config(layout: Layout, *, currency: str, zone: str) -> None:
+def check_choices(layout: Layout, currency: str | None, zone: str | None) -> None:
+    """Refuse money or a zone that cannot be, before anything is made with it.
+
+    They are fixed with the first start: another one later is a mistake, not a wish.
+    """
+    chosen = {"currency": currency, "zone": zone}
+    if currency is not None:
+        parse_currency(currency, "--currency")
+    if zone is not None:
+        parse_zone(zone, "--zone")
+    if not layout.config.exists():
+        return
+    try:
+        known = tomllib.loads(layout.config.read_text(encoding="utf-8"))
+    except ValueError:
+        return  # whoever reads the settings tells where it is broken
+    for name, value in chosen.items():
+        if value is not None and name in known and known[name] != value:
+            raise StackError(
+                f"The books of this stack are kept with {name} {known[name]}, not"
+                f" {value}.",
+                f"Leave out --{name}: it was fixed with the first start.",
+            )
+
+
+def write_config(
+    layout: Layout, *, currency: str | None = None, zone: str | None = None
+) -> None:
     """Write the settings file, unless there is one."""
     if not layout.config.exists():
-        text = CONFIGURATION.format(currency=currency, zone=zone)
+        text = CONFIGURATION.format(currency=currency or CURRENCY, zone=zone or ZONE)
         write_file(layout.config, text, 0o644)

@@ -15,7 +15,7 @@ from billing_core.db.nas import NasTraits
 from billing_core.settings import load_settings
 from billing_core.stack import cluster as clusters
 from billing_core.stack import control, radius
-from billing_core.stack.config_file import write_config
+from billing_core.stack.config_file import check_choices, write_config
 from billing_core.stack.database_setup import prepare_database
 from billing_core.stack.errors import StackError
 from billing_core.stack.keeper import start_time
@@ -61,8 +61,8 @@ def bring_up(
     fast_init: bool = False,
     tied_to_us: bool = False,
     foreground: bool = False,
-    currency: str = "BDT",
-    zone: str = "Asia/Dhaka",
+    currency: str | None = None,
+    zone: str | None = None,
     free_octets_min: int = FREE_OCTETS_MIN,
     **choices: object,
 ) -> tuple[Surroundings, "subprocess.Popen[bytes] | None"]:
@@ -76,6 +76,7 @@ def bring_up(
     """
     layout = prepare_places(chosen_var)
     with _alone(layout), told_plainly("starting the stack"):
+        check_choices(layout, currency, zone)
         recorded = read_state(layout.state)
         state = changed(recorded, **choices)
         if control.supervisor_pid(layout.run) is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from billing_core import stack
-from billing_core.settings import load_settings
+from billing_core.settings import SettingsError, load_settings
 from billing_core.stack import code_home, lifecycle
 from billing_core.stack.identities import postgres_identity, server_identity
 from billing_core.stack.layout import REPOSITORY, Layout
@@ -27,8 +27,8 @@ def var() -> Iterator[Path]:
         lifecycle.take_down(place)
 
 
-def up(var: Path) -> stack.Stack:
-    return stack.up(var, processes=ONLY_POSTGRES, fast_init=True)
+def up(var: Path, **choices: str) -> stack.Stack:
+    return stack.up(var, processes=ONLY_POSTGRES, fast_init=True, **choices)  # type: ignore[arg-type] # passed on as they are
 
 
 def test_a_nearly_full_disk_stops_the_start(var: Path) -> None:
@@ -138,7 +138,7 @@ def test_the_servers_user_can_read_the_settings_but_not_the_superusers_password(
     program = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from billing_core.settings import load_settings
+        from billing_core.settings import SettingsError, load_settings
         load_settings({"KHATA_CONFIG": sys.argv[1] + "/khata.toml"})
         try:
             print(Path(sys.argv[1], "secrets", "postgres_password").read_text())
@@ -205,6 +205,31 @@ def test_other_money_or_another_zone_than_the_books_stops_the_start(
     with pytest.raises(stack.StackError, match="keeps its books in"):
         up(var)
     assert lifecycle.take_down(var) is False  # nothing was left running
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [({"currency": "taka"}, "three capital"), ({"zone": "Nowhere/City"}, "no such")],
+)
+def test_money_or_a_zone_that_cannot_be_is_refused_before_anything_is_made(
+    var: Path, choice: dict[str, str], told: str
+) -> None:
+    with pytest.raises(SettingsError, match=told):
+        up(var, **choice)
+    layout = Layout(var)
+    assert not layout.config.exists()
+    assert not any(layout.postgres.iterdir())
+
+
+def test_other_money_at_a_later_start_is_refused_and_the_same_is_not(var: Path) -> None:
+    with up(var, currency="EUR", zone="Europe/Vienna"):
+        pass
+    for wrong in ({"currency": "BDT"}, {"zone": "Asia/Dhaka"}):
+        with pytest.raises(stack.StackError, match="Leave out --"):
+            up(var, **wrong)
+    with up(var, currency="EUR") as running:
+        assert running.settings.currency == "EUR"
+        assert running.settings.zone.key == "Europe/Vienna"
 
 
 def test_a_var_with_a_long_path_works(var: Path) -> None:
