@@ -441,8 +441,8 @@ def test_the_address_of_a_nas_is_taken_once(conn: Connection) -> None:
         ({"mac_binding": "02-00-00-00-00-01"}, "MAC"),
         ({"sessions_allowed": 0}, "at least one session"),
         ({"credit_limit": Decimal(-1)}, "credit limit"),
-        ({"framed_ip": "10.0.0.300"}, "IP address"),
-        ({"framed_ip": "10.0.0.0/8"}, "IP address"),
+        ({"framed_ip": "10.0.0.300"}, "IP.* address"),
+        ({"framed_ip": "10.0.0.0/8"}, "IP.* address"),
     ],
 )
 def test_a_customer_who_cannot_be_is_refused_whole_and_says_why(
