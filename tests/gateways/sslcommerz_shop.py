@@ -26,6 +26,8 @@ STORE, PASSWORD = "shaplanet", "sp-secret-0815"
 OTHER_STORE, OTHER_PASSWORD = "othershop", "other-secret-4711"
 BASE = "https://sslcommerz.test"
 REFERENCE = "K7Q2M9X4T1R8P5W3Z6B0"
+#: Of another order of ours.
+SECOND = "B" * 20
 
 
 @dataclass
@@ -132,3 +134,16 @@ def a_refund(
         reason="line was down",
         gateway_refund_id=ref_id,
     )
+
+
+def answering(*bodies: str | httpx.Response) -> httpx.Client:
+    """A client that gets these answers, one after the other."""
+    left = list(bodies)
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        body = left.pop(0)
+        return (
+            body if isinstance(body, httpx.Response) else httpx.Response(200, text=body)
+        )
+
+    return httpx.Client(transport=httpx.MockTransport(answer))
