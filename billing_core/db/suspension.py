@@ -49,7 +49,10 @@ def read_service_facts(
     rows = conn.execute(
         _QUERIES["read_service_facts"], {"customer_ids": list(customer_ids), "now": now}
     ).fetchall()
-    return [ServiceFacts._make((*row, row[0] not in not_covered)) for row in rows]
+    return [
+        ServiceFacts._make((*row, row[0] not in not_covered and not is_overdrawn))
+        for *row, is_overdrawn in rows
+    ]
 
 
 def suspend_customers(conn: Connection, reasons: Sequence[tuple[int, str]]) -> None:

@@ -17,12 +17,14 @@ SELECT customer_id FROM (
 
 -- read_service_facts --
 -- What decides whether these customers have service. Whether a daily customer is
--- covered is added by who knows the day's price.
+-- covered is added by who knows the day's price; that he is not who used money which
+-- turned out never to have come, is seen here.
 SELECT c.customer_id, c.status, c.suspend_reason,
        p.billing = 'free' OR coalesce(f.billing_type = 'free', false), coalesce(f.auto_suspend, true),
        coalesce(f.auto_activate, true), coalesce(f.due_threshold, 0), c.suspension_hold_until, w.due,
        EXISTS (SELECT FROM bill b WHERE b.customer_id = c.customer_id AND b.status IN ('unpaid', 'partial')
-                AND b.suspend_at <= %(now)s)
+                AND b.suspend_at <= %(now)s),
+       p.billing IN ('daily', 'package') AND w.posted + w.credit_limit < 0
   FROM customer c
   JOIN wallet w ON w.customer_id = c.customer_id
   JOIN package p ON p.package_id = c.package_id
