@@ -16,6 +16,7 @@ from tests.radius.isp import PASSWORD, Isp, until
 
 NasOf = Callable[..., SimulatedNas]
 QUICK = Retry(timeout_seconds=10.0, attempts=3)
+POOLS = Path(__file__).parents[2] / "freeradius" / "config" / "mods-enabled" / "sql.j2"
 METHODS = ("pap", "chap", "mschapv2", "eap-md5")
 MAC = "02:00:00:00:00:01"
 RECORDED = (
@@ -272,3 +273,10 @@ def test_a_refusal_is_not_turned_into_an_accept_by_an_outage(
             refused = nas.login(user, PASSWORD, mac=MAC)
 
         assert refused.outcome is LoginOutcome.REJECT
+
+
+def test_no_pool_runs_a_statement_when_it_connects() -> None:
+    """One that failed there would lock the pool for ever (freeradius/config/README)."""
+    text = POOLS.read_text(encoding="utf-8")
+    assert "open_query" not in text
+    assert "connect_query" not in text

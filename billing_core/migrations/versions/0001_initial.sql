@@ -579,6 +579,35 @@ CREATE TABLE acct_intake (
     framed_ipv6 text NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
 
+-- Record one packet as FreeRADIUS has it: texts, empty where the NAS sent nothing. Without
+-- an Event-Timestamp it happened when it was received, less what the NAS says it waited.
+-- A function, since each connection plans what is in it once: to read and plan the INSERT
+-- for each packet cost a third of it.
+CREATE FUNCTION record_accounting(
+    p_nas_id bigint, p_status_type text, p_username text, p_acct_session_id text, p_class text,
+    p_event_epoch text, p_received_epoch bigint, p_delay_seconds text, p_session_seconds text,
+    p_input_octets text, p_output_octets text, p_input_gigawords text, p_output_gigawords text,
+    p_terminate_cause text, p_nas_ip text, p_nas_ipv6 text, p_nas_identifier text, p_nas_port_id text,
+    p_calling_station_id text, p_called_station_id text, p_framed_ip text, p_framed_ipv6 text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO acct_intake (
+        nas_id, status_type, username, acct_session_id, class_value,
+        event_epoch, delay_seconds, session_seconds,
+        input_octets, output_octets, input_gigawords, output_gigawords,
+        terminate_cause, nas_ip, nas_identifier, nas_port_id,
+        calling_station_id, called_station_id, framed_ip, framed_ipv6)
+    VALUES (
+        p_nas_id, p_status_type, p_username, p_acct_session_id, p_class,
+        coalesce(nullif(p_event_epoch, '')::bigint,
+                 p_received_epoch - coalesce(nullif(p_delay_seconds, '')::bigint, 0)),
+        nullif(p_delay_seconds, '')::bigint, nullif(p_session_seconds, '')::bigint,
+        nullif(p_input_octets, '')::bigint, nullif(p_output_octets, '')::bigint,
+        nullif(p_input_gigawords, '')::bigint, nullif(p_output_gigawords, '')::bigint,
+        p_terminate_cause, coalesce(nullif(p_nas_ip, ''), p_nas_ipv6), p_nas_identifier, p_nas_port_id,
+        p_calling_station_id, p_called_station_id, p_framed_ip, btrim(p_framed_ipv6));
+END $$;
+
 -- Workers share the work by lanes: all packets of one username are in one lane, so two
 -- workers never hold the same customer. Computed by who reads: the queue is short, and
 -- the insert is what a NAS waits for.
