@@ -1,11 +1,8 @@
 """The pages' lists read by indexes: no plan walks through a big table."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -20,10 +17,16 @@ from billing_core.db import (
     web_summary,
     web_verify,
 )
-from billing_core.db.connect import Connection, connect
-from tests.builders import NOON, a_package
+from billing_core.db.connect import Connection
+from tests.builders import NOON
+from tests.web.plans import (
+    Explained,
+    assert_nothing_walked,
+    filled,
+    walked,
+    watching,
+)
 
-FILL = Path(__file__).with_name("big.sql")
 BIG = {
     "customer",
     "bill",
@@ -40,55 +43,19 @@ BIG = {
 @pytest.fixture(scope="module")
 def big(shared_database_url: str) -> Iterator[Connection]:
     """A database with enough in it."""
-    with connect(shared_database_url, application="tests") as conn:
-        a_package(conn)
-        conn.execute(FILL.read_text(encoding="utf-8"))  # type: ignore[call-overload]
-        conn.execute("VACUUM ANALYZE")
+    with filled(shared_database_url) as conn:
         yield conn
-
-
-class Explained(psycopg.Cursor[Any]):
-    """A cursor that keeps the plan of what it is asked."""
-
-    plans: ClassVar[list[Any]] = []
-
-    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        text = query if isinstance(query, str) else query.as_string(self.connection)
-        with psycopg.Cursor(self.connection) as plain:
-            plain.execute("EXPLAIN (FORMAT JSON) " + text, params, prepare=False)
-            (plan,) = plain.fetchone() or ([],)
-        self.plans.append(plan)
-        return super().execute(query, params, **options)
 
 
 @pytest.fixture
 def watched(big: Connection) -> Iterator[Connection]:
-    """The big database; each query's plan is kept, and looked at in the end."""
-    Explained.plans.clear()
-    big.cursor_factory = Explained
-    try:
+    """The big database; each query's plan is kept."""
+    with watching(big):
         yield big
-    finally:
-        big.cursor_factory = psycopg.Cursor
-
-
-def walked(plan: Any) -> Iterator[str]:
-    """Name the big tables that a plan walks through from end to end."""
-    if isinstance(plan, list):
-        for part in plan:
-            yield from walked(part)
-    elif isinstance(plan, dict):
-        if plan.get("Node Type") == "Seq Scan" and plan["Relation Name"] in BIG:
-            yield plan["Relation Name"]
-        for key in ("Plan", "Plans"):
-            if key in plan:
-                yield from walked(plan[key])
 
 
 def check() -> None:
-    assert Explained.plans
-    for plan in Explained.plans:
-        assert list(walked(plan)) == [], json.dumps(plan, indent=1)
+    assert_nothing_walked(BIG)
 
 
 ALL_CUSTOMERS = web_customers.CustomerFilter()
@@ -211,7 +178,7 @@ def test_a_summary_reads_the_bills_and_payments_of_its_days_only(
     edges = [NOON - timedelta(days=60), NOON]
     web_summary.age_open_bills(watched, SCOPES[scope], operator_id=3, edges=edges)
     for plan in Explained.plans:
-        assert not {"bill", "payment", "ledger_entry"} & set(walked(plan)), plan
+        assert not {"bill", "payment", "ledger_entry"} & set(walked(plan, BIG)), plan
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -239,7 +206,7 @@ def test_one_customer_and_one_bill_are_read_by_indexes(watched: Connection) -> N
 
 def test_a_walk_would_be_seen(watched: Connection) -> None:
     watched.execute("SELECT count(*) FROM bill WHERE net > 1")
-    assert list(walked(Explained.plans)) == ["bill"]
+    assert list(walked(Explained.plans, BIG)) == ["bill"]
 
 
 def test_a_filter_never_opens_a_transaction_that_stays(big: Connection) -> None:
