@@ -8,7 +8,8 @@ import pytest
 from billing_core.gateway_settings import NO_GATEWAYS, read_payments
 from billing_core.gateways.bkash import TokensInProcess
 from billing_core.gateways.contract import GatewaySettingError
-from billing_core.gateways.registry import make_gateways, new_client
+from billing_core.gateways.registry import make_gateways
+from billing_core.gateways.transport import new_client
 from billing_core.settings import KNOWN_KEYS, SettingsError, load_settings
 from tests.unit.test_settings import WHOLE, in_file
 
