@@ -278,6 +278,16 @@ SELECT a.customer_id, 'attempt ' || a.reference || ' was paid by ' || (t ->> 'ki
  WHERE a.state = 'paid' AND g.attempt_id IS DISTINCT FROM a.attempt_id
  LIMIT %(limit)s
 
+-- notices_unlike_attempts --
+-- Money that a gateway told of by itself and that counts as credited, without a paid attempt that has it.
+SELECT a.customer_id, n.gateway || ' ' || n.transaction_id || ' counts as credited by ' || a.reference || ', which is '
+       || a.state || CASE WHEN t.attempt_id IS NULL THEN ' and has other money' ELSE '' END
+  FROM gateway_notice n
+  JOIN payment_attempt a ON a.attempt_id = n.attempt_id
+  LEFT JOIN gateway_transaction t ON t.attempt_id = a.attempt_id AND upper(t.transaction_id) = n.transaction_id
+ WHERE n.state = 'credited' AND (a.state <> 'paid' OR t.attempt_id IS NULL)
+ LIMIT %(limit)s
+
 -- payments_unlike_postings --
 -- Payments by gateway or card whose entry put another amount into the wallet, or booked another fee
 -- or commission.

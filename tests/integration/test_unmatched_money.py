@@ -1,135 +1,46 @@
-"""Money that bKash tells of by itself: paid in its app, and no attempt's of ours."""
+"""Money that is nobody's yet: whose a person says it is, and what may not be."""
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from billing_core.db.connect import Connection
-from billing_core.db.gateway_notices import Notice, find_notice, find_unmatched
-from billing_core.db.payments import Attempt, list_attempts
-from billing_core.gateways.bkash import Certificates
-from billing_core.gateways.contract import CallbackRequest
+from billing_core.db.gateway_notices import find_notice, find_unmatched
+from billing_core.db.payments import Attempt
+from billing_core.db.queries import load_queries
 from billing_core.services.payments.deciding import (
     ChangedSinceError,
-    approve,
     reject,
 )
-from billing_core.services.payments.hints import keep_notice, take_hint
 from billing_core.services.payments.transfers import DuplicateTransferError
 from billing_core.services.payments.unmatched import (
     NoticeError,
-    ShownNotice,
-    ask_about_notice,
-    assign,
     dismiss,
-    payers_reference,
     show_notice,
-    suggest,
 )
 from billing_core.services.payments.waiting import read_shown
 from billing_core.services.refunds import refund_payment
-from simulators.gateways.bkash_sns import SimulatedSns
 from tests.builders import (
     NOON,
-    a_customer,
-    a_package,
     at_once,
     audited,
     posted,
     rows,
-    username_of,
 )
-from tests.gateways.bkash_shop import Shop
-from tests.integration.paying import pay, start
-from tests.integration.test_payments import announce
-
-SENDER = "01770618575"
-D = Decimal
-_SENDERS: list[SimulatedSns] = []
-
-
-class Wallet:
-    """A merchant's wallet at bKash, whose notices come to us by SNS."""
-
-    def __init__(self) -> None:
-        if not _SENDERS:
-            _SENDERS.append(SimulatedSns(NOON))
-        self.sns = _SENDERS[0]
-        self.shop = Shop(certificates=Certificates(self.sns.fetch))
-        self.gateway = self.shop.gateway
-
-    def paid(self, amount: str = "500.00", **told: str) -> dict[str, str]:
-        """Pay in bKash's app; return what bKash says of it."""
-        trx_id = self.shop.bkash.pay_to_wallet(D(amount), SENDER)
-        notice = self.sns.notice(self.shop.bkash, self.shop.bkash.payment_of(trx_id))
-        return notice | {"transactionType": "10003126"} | told
-
-    def tell(self, conn: Connection, notice: dict[str, str]) -> None:
-        """Let the notice arrive as it does at our web server."""
-        post = self.sns.notification(notice)
-        hint = self.gateway.read_callback(
-            CallbackRequest({}, {}, post.body, post.headers)
-        )
-        keep_notice(conn, self.gateway, hint, now=NOON)
-        take_hint(
-            conn,
-            self.gateway,
-            hint,
-            verification="automatic",
-            actor="gateway:bkash",
-            now=NOON,
-        )
+from tests.integration.gateway_attempts import announce
+from tests.integration.merchant_wallet import (
+    D,
+    Wallet,
+    asked,
+    given,
+    someone,
+    told,
+)
 
 
 @pytest.fixture
 def wallet() -> Wallet:
     return Wallet()
-
-
-def someone(conn: Connection, **facts: Any) -> int:
-    return a_customer(conn, a_package(conn), **facts)
-
-
-def told(conn: Connection, wallet: Wallet, **notice: str) -> Notice:
-    wallet.tell(conn, wallet.paid() | notice)
-    (found,) = find_unmatched(conn, limit=9)
-    return found
-
-
-def given(
-    conn: Connection, notice: Notice, customer_id: int, amount: str = "500.00"
-) -> Attempt:
-    return assign(
-        conn,
-        notice.notice_id,
-        username_of(conn, customer_id),
-        amount=D(amount),
-        operator="operator:nila",
-        now=NOON,
-    )
-
-
-def test_what_was_paid_in_bkashs_app_waits_with_all_that_is_known(
-    conn: Connection, wallet: Wallet
-) -> None:
-    customer_id = someone(conn, mobile=f"+88 {SENDER}".replace(" ", ""))
-    notice = told(conn, wallet, transactionReference="bill november")
-    shown = show_notice(conn, notice)
-    assert shown.answer.amount == D(500)
-    assert shown.answer.payer == f"88{SENDER}"
-    assert shown.answer.merchant == wallet.shop.bkash.short_code
-    assert payers_reference(shown) == "bill november"
-    assert (shown.reasons, shown.not_assignable) == ((), None)
-    assert [each.customer_id for each in suggest(conn, shown)] == [customer_id]
-    assert list_attempts(conn, limit=9) == []
-
-
-def test_it_is_told_many_times_and_waits_once(conn: Connection, wallet: Wallet) -> None:
-    notice = wallet.paid()
-    for _ in range(3):
-        wallet.tell(conn, notice)
-    assert len(find_unmatched(conn, limit=9)) == 1
 
 
 def test_a_person_says_whose_it_is_and_it_is_credited_once_in_his_name(
@@ -171,43 +82,6 @@ def test_of_two_who_assign_it_at_once_one_does(
     assert audited(conn) == []
 
 
-def test_who_announces_it_later_has_bkashs_word_beside_his(
-    conn: Connection, wallet: Wallet
-) -> None:
-    customer_id = someone(conn)
-    notice = told(conn, wallet)
-    attempt = announce(
-        conn,
-        customer_id,
-        transaction_id=notice.transaction_id.lower(),
-        sender=SENDER,
-        amount=D(600),
-    )
-    assert (attempt.state, attempt.reason) == ("review", "TRANSFER AMOUNT_DIFFERS")
-    assert find_unmatched(conn, limit=9) == []
-    with pytest.raises(NoticeError, match="decide on that"):
-        given(conn, notice, customer_id)
-    approve(conn, attempt.attempt_id, amount=D(500), operator="nila", now=NOON)
-    after = find_notice(conn, notice.transaction_id)
-    assert after is not None
-    assert (after.state, after.attempt_id) == ("credited", attempt.attempt_id)
-    assert posted(conn, customer_id) == D("500.00")
-    assert audited(conn) == []
-
-
-def test_a_transfer_that_waits_gets_bkashs_word_when_it_comes(
-    conn: Connection, wallet: Wallet
-) -> None:
-    notice = wallet.paid()
-    attempt = announce(
-        conn, someone(conn), transaction_id=notice["trxID"], sender=SENDER
-    )
-    wallet.tell(conn, notice)
-    shown, _events = read_shown(conn, attempt.reference)
-    assert [each.agrees for each in shown.comparisons] == [True] * 4
-    assert find_unmatched(conn, limit=9) == []
-
-
 def test_money_whose_transfer_was_rejected_is_nobodys_again(
     conn: Connection, wallet: Wallet
 ) -> None:
@@ -220,46 +94,6 @@ def test_money_whose_transfer_was_rejected_is_nobodys_again(
     assert (posted(conn, thief), posted(conn, owner)) == (0, D("500.00"))
     with pytest.raises(DuplicateTransferError):
         announce(conn, thief, transaction_id=notice.transaction_id)
-    assert audited(conn) == []
-
-
-def test_the_notice_of_a_checkout_waits_for_nobody(
-    conn: Connection, wallet: Wallet
-) -> None:
-    customer_id = someone(conn)
-    started = start(conn, wallet.shop, customer_id, "500.00")
-    wallet.shop.bkash.customer_pays(started.reference)
-    payment = wallet.shop.bkash.payment_of(started.reference)
-    wallet.shop.bkash.capture(payment)
-    wallet.tell(conn, wallet.sns.notice(wallet.shop.bkash, payment))
-    late = start(conn, wallet.shop, customer_id, "100.00")
-    pay(conn, wallet.shop, late)
-    wallet.tell(
-        conn,
-        wallet.sns.notice(
-            wallet.shop.bkash, wallet.shop.bkash.payment_of(late.reference)
-        ),
-    )
-    assert posted(conn, customer_id) == D("600.00")
-    assert find_unmatched(conn, limit=9) == []
-    assert rows(conn, "SELECT DISTINCT state FROM gateway_notice") == [("credited",)]
-
-
-def test_money_that_names_an_attempt_which_never_gets_it_waits_with_that_name(
-    conn: Connection, wallet: Wallet
-) -> None:
-    """bKash denies the checkout, and tells of its money all the same."""
-    customer_id = someone(conn)
-    started = start(conn, wallet.shop, customer_id, "500.00")
-    notice = wallet.paid(merchantInvoiceNumber=started.reference)
-    wallet.tell(conn, notice)
-    # It is asked about still: that may yet be its money.
-    assert find_unmatched(conn, limit=9) == []
-    conn.execute("UPDATE payment_attempt SET state = 'expired'")
-    (waits,) = find_unmatched(conn, limit=9)
-    assert waits.names_reference == started.reference
-    given(conn, waits, customer_id)
-    assert posted(conn, customer_id) == D("500.00")
     assert audited(conn) == []
 
 
@@ -276,10 +110,6 @@ def test_bkash_is_asked_for_it_and_what_it_says_otherwise_is_marked(
         given(conn, notice, customer_id)
     given(conn, notice, customer_id, "450.00")
     assert posted(conn, customer_id) == D("450.00")
-
-
-def asked(conn: Connection, wallet: Wallet, notice: Notice) -> ShownNotice:
-    return ask_about_notice(conn, wallet.gateway, notice.notice_id, now=NOON)
 
 
 def test_what_bkash_knows_nothing_of_when_asked_is_not_assigned(
@@ -322,14 +152,6 @@ def test_a_short_code_of_which_bkash_hides_a_part_is_still_ours(
     assert show_notice(conn, notice).not_assignable is None
 
 
-@pytest.mark.parametrize("status", ["Failed", "Initiated", ""])
-def test_a_notice_of_money_that_did_not_move_is_not_kept(
-    conn: Connection, wallet: Wallet, status: str
-) -> None:
-    wallet.tell(conn, wallet.paid(transactionStatus=status))
-    assert rows(conn, "SELECT count(*) FROM gateway_notice") == [(0,)]
-
-
 def test_what_is_no_customers_is_dismissed_with_a_reason_and_the_row_stays(
     conn: Connection, wallet: Wallet
 ) -> None:
@@ -367,24 +189,20 @@ def test_assigned_money_is_given_back_by_hand_for_it_has_no_checkout(
     assert audited(conn) == []
 
 
-def test_without_a_topic_a_notice_is_nobodys_and_nothing_is_kept(
-    conn: Connection, wallet: Wallet
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE payment_attempt SET state = 'pending'",
+        "DELETE FROM gateway_transaction",
+        "UPDATE gateway_notice SET transaction_id = 'OTHER'",
+    ],
+)
+def test_the_audit_sees_money_that_counts_as_credited_and_is_not(
+    conn: Connection, wallet: Wallet, damage: str
 ) -> None:
-    foreign = {"TopicArn": "arn:aws:sns:ap-southeast-1:000000000000:bpt_01929918378"}
-    post = wallet.sns.notification(wallet.paid(), changes=foreign)
-    hint = wallet.gateway.read_callback(
-        CallbackRequest({}, {}, post.body, post.headers)
-    )
-    keep_notice(conn, wallet.gateway, hint, now=NOON)
-    assert rows(conn, "SELECT count(*) FROM gateway_notice") == [(0,)]
-
-
-def test_the_longest_waiting_comes_first_and_pages_go_on(
-    conn: Connection, wallet: Wallet
-) -> None:
-    for _ in range(3):
-        wallet.tell(conn, wallet.paid())
-    first, second = find_unmatched(conn, limit=2)
-    assert first.notice_id < second.notice_id
-    (third,) = find_unmatched(conn, after=second.notice_id, limit=2)
-    assert third.notice_id > second.notice_id
+    given(conn, told(conn, wallet), someone(conn))
+    query = load_queries("audit")["notices_unlike_attempts"]
+    with conn.transaction(force_rollback=True):
+        conn.execute(damage.encode())
+        assert conn.execute(query, {"limit": 9}).fetchall()
+    assert conn.execute(query, {"limit": 9}).fetchall() == []
