@@ -17,8 +17,8 @@ from billing_core.services.cash import CashError, CashTaken, take_cash
 from billing_core.services.suspension import sweep_suspensions
 from billing_core.services.wallets import KeyUsedError, reverse_entry
 from tests.builders import at_once, posted, rows, username_of
+from tests.integration.correcting import due, number
 from tests.integration.test_billing_run import a_monthly_customer, dhaka, run
-from tests.integration.test_corrections import due, number
 
 JANUARY, MARCH = dhaka(2026, 1, 1), dhaka(2026, 3, 1)
 D = Decimal

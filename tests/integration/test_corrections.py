@@ -3,33 +3,16 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from billing_core.db.connect import Connection
-from billing_core.db.corrections import UnknownBillError, find_bill
+from billing_core.db.corrections import UnknownBillError
 from billing_core.db.profiles import insert_vat_profile
-from billing_core.db.queries import load_queries
-from billing_core.db.sessions import lock_wallets
 from billing_core.services import suspension
 from billing_core.services.audit import audit
-from billing_core.services.cash import take_cash
-from billing_core.services.charges import bill_again, charge_customer
-from billing_core.services.corrections import (
-    CorrectionError,
-    credit_bill,
-    void_bill,
-)
-from billing_core.services.forgiving import forgive_open_bills
-from billing_core.services.wallets import (
-    AdjustmentError,
-    KeyUsedError,
-    NotReversibleError,
-    ReasonMissingError,
-    adjust,
-    reverse_entry,
-)
+from billing_core.services.charges import bill_again
+from billing_core.services.corrections import CorrectionError, void_bill
 from tests.builders import (
     NOON,
     Packets,
@@ -42,7 +25,17 @@ from tests.builders import (
     rows,
     username_of,
 )
-from tests.integration.test_audit import break_with
+from tests.integration.correcting import (
+    FEBRUARY,
+    JANUARY,
+    billed,
+    charge,
+    credit,
+    due,
+    last_event,
+    number,
+    void,
+)
 from tests.integration.test_billing_run import (
     DHAKA,
     a_monthly_customer,
@@ -51,7 +44,6 @@ from tests.integration.test_billing_run import (
     run,
 )
 
-JANUARY, FEBRUARY = dhaka(2026, 1, 1), dhaka(2026, 2, 1)
 D = Decimal
 
 
@@ -60,97 +52,6 @@ def sound_books(conn: Connection) -> Iterator[None]:
     """Whatever a test did, the books are sound after it."""
     yield
     assert audit(conn) == []
-
-
-def billed(conn: Connection, *, balance: str = "0", **profile: Any) -> int:
-    """A customer whose January is billed: 600.00."""
-    customer_id = a_monthly_customer(
-        conn,
-        joined=JANUARY,
-        balance=balance,
-        **({"bill_trigger": "first"} | profile),
-    )
-    run(conn, JANUARY)
-    return customer_id
-
-
-def number(conn: Connection, customer_id: int, which: int = 0) -> str:
-    found = rows(
-        conn,
-        "SELECT number FROM bill WHERE customer_id = %s ORDER BY bill_id",
-        customer_id,
-    )
-    return str(found[which][0])
-
-
-def due(conn: Connection, customer_id: int) -> Decimal:
-    ((amount,),) = rows(
-        conn, "SELECT due FROM wallet WHERE customer_id = %s", customer_id
-    )
-    return Decimal(amount)
-
-
-def void(conn: Connection, bill: str, now: Any = JANUARY) -> None:
-    void_bill(conn, bill, reason="wrong", actor="nila", now=now)
-
-
-def credit(conn: Connection, bill: str, amount: str, key: str = "k") -> str:
-    return credit_bill(
-        conn, bill, D(amount), reason="slow", key=key, actor="nila", now=JANUARY
-    )
-
-
-def charge(
-    conn: Connection, customer_id: int, amount: str, *, key: str = "k", **but: Any
-) -> str:
-    facts: dict[str, Any] = {"description": "router", "vat_profile": None} | but
-    return charge_customer(
-        conn,
-        username_of(conn, customer_id),
-        D(amount),
-        key=key,
-        actor="nila",
-        now=JANUARY,
-        zone=DHAKA,
-        **facts,
-    ).name
-
-
-def put_in(conn: Connection, customer_id: int, amount: str, now: Any = JANUARY) -> int:
-    return take_cash(
-        conn,
-        username_of(conn, customer_id),
-        D(amount),
-        key=f"{now}{amount}",
-        operator="nila",
-        note="",
-        now=now,
-    ).entry_id
-
-
-def take_back(
-    conn: Connection, customer_id: int, entry_id: int, now: Any = JANUARY
-) -> int:
-    return reverse_entry(
-        conn,
-        username_of(conn, customer_id),
-        entry_id,
-        reason="forged note",
-        operator="nila",
-        now=now,
-    )
-
-
-def last_event(conn: Connection, customer_id: int) -> tuple[Any, ...]:
-    return rows(
-        conn,
-        "SELECT actor, what, note FROM customer_event WHERE customer_id = %s"
-        " ORDER BY customer_event_id DESC LIMIT 1",
-        customer_id,
-    )[0]
-
-
-# Voids -------------------------------------------------------------------------------
 
 
 def test_a_void_bill_is_no_debt_and_is_not_billed_again(conn: Connection) -> None:
@@ -271,9 +172,6 @@ def test_a_correction_says_why(conn: Connection) -> None:
         void_bill(conn, bill, reason=" ", actor="nila", now=JANUARY)
 
 
-# Credit notes ------------------------------------------------------------------------
-
-
 def test_a_credit_lowers_what_is_open_and_the_rest_goes_into_the_wallet(
     conn: Connection,
 ) -> None:
@@ -339,9 +237,6 @@ def test_what_was_credited_cannot_be_voided_nor_a_void_bill_credited(
         credit(conn, number(conn, voided), "1")
 
 
-# Charges -----------------------------------------------------------------------------
-
-
 def test_a_charge_is_billed_once_with_the_vat_of_today(
     conn: Connection, database_url: str
 ) -> None:
@@ -384,257 +279,3 @@ def test_a_charge_has_an_amount_and_says_what_for(conn: Connection) -> None:
         charge(conn, customer_id, "0")
     with pytest.raises(CorrectionError, match="Say what"):
         charge(conn, customer_id, "1", description=" ")
-
-
-# Wallets -----------------------------------------------------------------------------
-
-
-def test_cash_that_never_was_opens_the_newest_bills_again(conn: Connection) -> None:
-    customer_id = billed(conn)
-    run(conn, FEBRUARY)
-    put_in(conn, customer_id, "700", FEBRUARY)
-    forged = put_in(conn, customer_id, "400", FEBRUARY)
-    assert [row[3] for row in bills(conn, customer_id)] == ["paid", "partial"]
-
-    take_back(conn, customer_id, forged, FEBRUARY)
-
-    found = rows(conn, "SELECT paid FROM bill ORDER BY period_start")
-    assert found == [(D(600),), (D(100),)]
-    assert (posted(conn, customer_id), due(conn, customer_id)) == (D(0), D(500))
-
-
-def test_cash_that_never_was_suspends_again_who_is_overdue(conn: Connection) -> None:
-    customer_id = billed(conn)
-    late = JANUARY + timedelta(days=30)
-    suspension.sweep_suspensions(conn, late)
-    entry_id = put_in(conn, customer_id, "600", late)
-    assert rows(conn, "SELECT status FROM customer") == [("active",)]
-
-    take_back(conn, customer_id, entry_id, late)
-
-    assert rows(conn, "SELECT status, suspend_reason FROM customer") == [
-        ("suspended", "PAYMENT_DUE")
-    ]
-    assert bills(conn, customer_id)[0][3] == "unpaid"
-
-
-def test_cash_that_paid_no_bill_is_just_taken_back(conn: Connection) -> None:
-    customer_id = billed(conn, balance="600")
-    entry_id = put_in(conn, customer_id, "50")
-
-    take_back(conn, customer_id, entry_id)
-
-    assert bills(conn, customer_id)[0][3] == "paid"
-    assert posted(conn, customer_id) == 0
-
-
-def test_entries_that_bills_stand_on_are_not_reversed(conn: Connection) -> None:
-    customer_id = billed(conn, balance="700")
-    bill = number(conn, customer_id)
-    credit(conn, bill, "10")
-    charge(conn, customer_id, "20", key="c")
-    void(conn, number(conn, customer_id, 1))
-    entries = dict(
-        rows(conn, "SELECT kind, max(entry_id) FROM ledger_entry GROUP BY kind")
-    )
-
-    for kind in ("bill", "settlement", "credit_note", "bill_void"):
-        with pytest.raises(NotReversibleError, match=f"is a {kind}: .*khata"):
-            take_back(conn, customer_id, entries[kind])
-
-
-def test_the_reversal_of_a_settlement_is_not_reversed(conn: Connection) -> None:
-    customer_id = billed(conn)
-    take_back(conn, customer_id, put_in(conn, customer_id, "600"))
-    ((entry_id,),) = rows(
-        conn,
-        "SELECT e.entry_id FROM ledger_entry e JOIN ledger_entry s"
-        " ON s.entry_id = e.reverses_entry_id WHERE s.kind = 'settlement'",
-    )
-    with pytest.raises(NotReversibleError):
-        take_back(conn, customer_id, entry_id)
-
-
-def test_a_session_is_corrected_on_its_bill(conn: Connection) -> None:
-    customer_id = a_customer(conn, a_package(conn), balance="50")
-    p = Packets(username_of(conn, customer_id), a_nas(conn), started_at=NOON)
-    fold(conn, p.start(), p.stop(600), now=NOON)
-    ((entry_id,),) = rows(
-        conn, "SELECT entry_id FROM ledger_entry WHERE kind = 'session_charge'"
-    )
-    with pytest.raises(NotReversibleError, match="khata bill credit"):
-        take_back(conn, customer_id, entry_id)
-    ((bill_id,),) = rows(conn, "SELECT bill_id FROM bill")
-    with pytest.raises(CorrectionError, match="khata bill credit"):
-        void(conn, str(bill_id))
-
-
-def test_an_adjustment_pays_bills_and_keeps_its_reason(conn: Connection) -> None:
-    customer_id = billed(conn)
-
-    for _ in range(2):
-        adjusted(conn, customer_id, "650", key="gift")
-
-    assert (posted(conn, customer_id), due(conn, customer_id)) == (D(50), D(0))
-    assert rows(conn, "SELECT note FROM ledger_entry WHERE kind = 'adjustment'") == [
-        ("outage",)
-    ]
-    with pytest.raises(KeyUsedError):
-        adjusted(conn, customer_id, "651", key="gift")
-
-
-def test_an_adjustment_takes_out_no_more_than_there_is(conn: Connection) -> None:
-    customer_id = a_customer(conn, a_package(conn), balance="50", credit_limit=D(100))
-
-    with pytest.raises(AdjustmentError, match=r"has 50\.00"):
-        adjusted(conn, customer_id, "-50.01")
-    adjusted(conn, customer_id, "-50")
-
-    assert posted(conn, customer_id) == 0
-    with pytest.raises(AdjustmentError, match="changes nothing"):
-        adjusted(conn, customer_id, "0")
-    with pytest.raises(ReasonMissingError):
-        adjusted(conn, customer_id, "1", reason=" ")
-
-
-def adjusted(
-    conn: Connection,
-    customer_id: int,
-    amount: str,
-    *,
-    key: str = "k",
-    reason: str = "outage",
-) -> int:
-    return adjust(
-        conn,
-        username_of(conn, customer_id),
-        D(amount),
-        reason=reason,
-        key=key,
-        operator="nila",
-        now=JANUARY,
-    )
-
-
-# Due dates ---------------------------------------------------------------------------
-
-
-def test_a_late_run_leaves_time_to_pay(conn: Connection) -> None:
-    customer_id = a_monthly_customer(
-        conn, joined=JANUARY, bill_trigger="first", grace_days=3
-    )
-    late = dhaka(2026, 3, 20, 15)
-
-    run(conn, late)
-
-    assert rows(
-        conn,
-        "SELECT DISTINCT due_at, suspend_at FROM bill WHERE customer_id = %s",
-        customer_id,
-    ) == [(dhaka(2026, 3, 27), dhaka(2026, 3, 30))]
-    assert suspension.sweep_suspensions(conn, late).suspended == 0
-
-
-def test_a_run_after_midnight_is_not_late(conn: Connection) -> None:
-    customer_id = a_monthly_customer(
-        conn, joined=JANUARY, bill_trigger="first", due_days=0
-    )
-
-    run(conn, JANUARY + timedelta(hours=5))
-
-    assert rows(
-        conn, "SELECT due_at FROM bill WHERE customer_id = %s", customer_id
-    ) == [(JANUARY,)]
-
-
-# Audit -------------------------------------------------------------------------------
-
-DAMAGES = {
-    "bills_unlike_entries": break_with(
-        "UPDATE bill SET net = net + 1, gross = gross + 1"
-        " $HIS AND kind = 'other_charge' AND status <> 'void'"
-    ),
-    "voids_unlike_entries": break_with(
-        "UPDATE bill SET status = 'void', void_reason = 'x', voided_at = now()"
-        " $HIS AND kind = 'other_charge' AND status <> 'void'"
-    ),
-    "credit_notes_unlike_entries": break_with(
-        "UPDATE credit_note SET net = net + 1, gross = gross + 1 $HIS"
-    ),
-    "bills_credited_too_much": break_with(
-        "UPDATE credit_note SET net = net + 1000, gross = gross + 1000 $HIS"
-    ),
-    "bills_unlike_allocations": break_with("DELETE FROM bill_allocation $HIS"),
-}
-
-
-def test_the_audit_sees_bills_that_were_tampered_with(conn: Connection) -> None:
-    customer_id = billed(conn, balance="600")
-    credit(conn, number(conn, customer_id), "10")
-    charge(conn, customer_id, "5", key="paid and void")
-    void(conn, number(conn, customer_id, 1))
-    charge(conn, customer_id, "100", key="open")
-    for check, damage in DAMAGES.items():
-        with conn.transaction(force_rollback=True):
-            damage(conn, customer_id)
-            found = conn.execute(load_queries("audit")[check], {"limit": 9}).fetchall()
-        assert found, f"{check} found nothing"
-
-
-def test_a_bill_is_found_by_its_id_through_an_index(conn: Connection) -> None:
-    customer_id = billed(conn)
-    ((bill_id,),) = rows(conn, "SELECT bill_id FROM bill")
-    assert find_bill(conn, str(bill_id)) == (customer_id, bill_id)
-    # As a login leaves it, before the job that numbers bills has come.
-    conn.execute("DELETE FROM bill_number")
-    conn.execute("UPDATE bill SET number = NULL")
-    assert find_bill(conn, str(bill_id)) == (customer_id, bill_id)
-
-    query = load_queries("corrections")["find_by_id"]
-    with conn.transaction():
-        conn.execute("SET LOCAL enable_seqscan = off")
-        plan = conn.execute("EXPLAIN " + query, {"bill_id": bill_id}).fetchall()
-
-    text = "\n".join(line for (line,) in plan)
-    assert "bill_number_by_bill" in text
-    assert "bill_to_number" in text
-
-
-def test_a_bill_that_owes_more_than_is_left_to_credit_is_forgiven_all_the_same(
-    conn: Connection,
-) -> None:
-    """Paid, credited in full, and open again: its payment was taken back after all."""
-    customer_id = a_monthly_customer(
-        conn, joined=JANUARY, balance="0", bill_trigger="first"
-    )
-    run(conn, JANUARY)
-    name = username_of(conn, customer_id)
-    who: dict[str, Any] = {"operator": "nila", "now": JANUARY}
-    cable = charge_customer(
-        conn,
-        name,
-        D(600),
-        description="a cable",
-        vat_profile=None,
-        key="cable",
-        actor="nila",
-        now=JANUARY,
-        zone=DHAKA,
-    )
-    first = take_cash(conn, name, D(600), key="1", note="", bills=[cable.name], **who)
-    take_cash(conn, name, D(600), key="2", note="", **who)
-    january = number(conn, customer_id)
-    credit_bill(
-        conn, january, D(600), reason="no line", key="c", actor="nila", now=JANUARY
-    )
-    adjust(conn, name, D(-600), reason="paid out", key="out", **who)
-    reverse_entry(conn, name, first.entry_id, reason="no such cash", **who)
-    assert due(conn, customer_id) == D(600)
-    with conn.transaction():
-        lock_wallets(conn, [customer_id])
-        forgive_open_bills(
-            conn, customer_id, reason="goes free", actor="nila", now=JANUARY
-        )
-    assert due(conn, customer_id) == 0
-    assert posted(conn, customer_id) == 0
-    assert rows(conn, "SELECT sum(gross) FROM credit_note") == [(D(600),)]

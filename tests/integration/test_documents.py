@@ -40,8 +40,8 @@ from tests.builders import (
     username_of,
 )
 from tests.integration.cli_runner import khata_for
+from tests.integration.correcting import number
 from tests.integration.test_billing_run import a_monthly_customer, dhaka, run
-from tests.integration.test_corrections import number
 from tests.papers import ISSUER, WITHOUT_NUMBER, text_of
 
 JANUARY = dhaka(2026, 1, 1)

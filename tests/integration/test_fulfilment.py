@@ -34,6 +34,7 @@ from tests.builders import (
     username_of,
 )
 from tests.gateways.bkash_shop import Shop
+from tests.integration.correcting import due, number
 from tests.integration.paying import paid, pay, start
 from tests.integration.test_billing_run import (
     DHAKA,
@@ -41,7 +42,6 @@ from tests.integration.test_billing_run import (
     dhaka,
     run,
 )
-from tests.integration.test_corrections import due, number
 
 JANUARY, MARCH = dhaka(2026, 1, 1), dhaka(2026, 3, 1)
 D = Decimal

@@ -37,8 +37,8 @@ from billing_core.services.forgiving import forgive_open_bills
 from billing_core.services.refunds import refund_payment
 from billing_core.services.wallets import adjust, reverse_entry
 from tests.builders import posted, rows, username_of
+from tests.integration.correcting import due
 from tests.integration.test_billing_run import DHAKA, a_monthly_customer, dhaka, run
-from tests.integration.test_corrections import due
 
 JANUARY, MARCH = dhaka(2026, 1, 1), dhaka(2026, 3, 1)
 D = Decimal

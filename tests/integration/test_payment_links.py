@@ -25,9 +25,9 @@ from billing_core.services.payments.quoting import PaymentError
 from billing_core.services.payments.starting import StartedPayment
 from tests.builders import KEY, at_once, rows, username_of
 from tests.gateways.bkash_shop import Shop
+from tests.integration.correcting import due, number
 from tests.integration.paying import SITE, pay
 from tests.integration.test_billing_run import a_monthly_customer, dhaka, run
-from tests.integration.test_corrections import due, number
 
 JANUARY, FEBRUARY = dhaka(2026, 1, 1), dhaka(2026, 2, 1)
 D = Decimal

@@ -42,9 +42,9 @@ from tests.builders import (
     username_of,
 )
 from tests.gateways.bkash_shop import Shop
+from tests.integration.correcting import due
 from tests.integration.paying import paid
 from tests.integration.test_billing_run import DHAKA, a_monthly_customer, dhaka, run
-from tests.integration.test_corrections import due
 
 JANUARY = dhaka(2026, 1, 1)
 D = Decimal

@@ -20,8 +20,7 @@ from billing_core.services.payments.transfer_answers import (
 )
 from billing_core.services.payments.waiting import read_shown
 from tests.builders import NOON, at_once, audited, posted
-from tests.integration.test_payment_attacks import begin, come_back, someone
-from tests.integration.test_payments import announce
+from tests.integration.gateway_attempts import announce, begin, come_back, someone
 from tests.payment_shops import Bkash, Shop, a_shop
 
 SENDER = "01770618575"
