@@ -18,12 +18,13 @@ class Permission(StrEnum):
     EDIT_CUSTOMERS = "edit_customers"
     #: Suspend, activate, hold, pause, disconnect.
     CHANGE_SERVICE = "change_service"
-    #: Package, billing profile, price.
+    #: Package, billing profile; not at a price of his own.
     CHANGE_PACKAGES = "change_packages"
     VIEW_BILLS = "view_bills"
     #: Void, credit, another due date, a bill by hand.
     CORRECT_BILLS = "correct_bills"
     TAKE_PAYMENTS = "take_payments"
+    #: Off a payment or a price; credit; service that is billed to nobody.
     GIVE_DISCOUNTS = "give_discounts"
     #: Reverse, refund, adjust.
     CORRECT_PAYMENTS = "correct_payments"

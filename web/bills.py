@@ -52,7 +52,9 @@ class BillFilterForm(FilterForm):
     for_one = True
 
     q = StringField(
-        _l("Number, username, name or mobile"), [Optional(), Length(max=60)]
+        _l("Search"),
+        [Optional(), Length(max=60)],
+        render_kw={"placeholder": _l("Number, username, name or mobile")},
     )
     status = SelectField(_l("Status"), [Optional()], default="")
     operator = SelectField(_l("Operator"), [Optional()], default="")
