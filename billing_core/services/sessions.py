@@ -22,6 +22,13 @@ class NoRunningSessionError(BillingError):
         super().__init__(f"Session {session_id} is not running.")
 
 
+class AskedAlreadyError(BillingError):
+    """The NAS was asked within the last minute, and may still do it."""
+
+    def __init__(self, session_id: int) -> None:
+        super().__init__(f"The NAS was asked a moment ago to end session {session_id}.")
+
+
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
     """A session before and after it was folded again from its packets."""
@@ -44,7 +51,9 @@ def disconnect(
     def work() -> None:
         batch = load_batch(conn, [customer_id])
         for session in batch.running[customer_id]:
-            if session.session_id == session_id and must_disconnect(session, now):
+            if session.session_id == session_id:
+                if not must_disconnect(session, now):
+                    raise AskedAlreadyError(session_id)
                 batch.touch(session)
                 batch.due[session_id] = ASKED_BY_OPERATOR
                 rate_and_write(conn, batch, now)

@@ -81,6 +81,19 @@ def test_a_session_is_put_off_and_shown_with_what_was_asked(
     assert "OPERATOR" in khata.ok("session", "coa").out
 
 
+def test_a_second_disconnect_is_told_from_one_of_no_session(
+    khata: Khata, conn: Connection, online: tuple[int, Packets]
+) -> None:
+    number = str(sessions_of(conn, online[0])[0]["session_id"])
+    khata.ok("session", "disconnect", number)
+    again = khata("session", "disconnect", number)
+    assert again.code == 1
+    assert f"was asked a moment ago to end session {number}" in again.err
+    fold(conn, online[1].stop(150))
+    ended = khata("session", "disconnect", number)
+    assert f"Session {number} is not running" in ended.err
+
+
 @pytest.mark.parametrize("command", ["show", "disconnect", "rebuild"])
 @pytest.mark.parametrize("number", ["0", "777", "-1", "9" * 30, "x"])
 def test_an_unknown_session_is_named(khata: Khata, command: str, number: str) -> None:
