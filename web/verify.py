@@ -114,7 +114,7 @@ def index() -> Page:
         rows=rows,
         waits=waits,
         matching=[row for row in rows if row.shown.is_matching],
-        unmatched=above_queue() if waits and not lists.is_filtered() else (),
+        unmatched=above_queue() if _is_first(waits) else (),
         payers_reference=payers_reference,
     )
 
@@ -141,6 +141,11 @@ def show_one(customer_id: int, attempt_id: int) -> str:
         note_in_words=note_in_words,
         sees_payments=may(Permission.TAKE_PAYMENTS),
     )
+
+
+def _is_first(waits: bool) -> bool:
+    """Tell whether this is the queue as one opens it, filtered by nothing."""
+    return waits and not lists.is_filtered() and lists.after_id() is None
 
 
 def _can_ask(attempt: Attempt) -> bool:
