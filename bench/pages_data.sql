@@ -130,6 +130,14 @@ INSERT INTO payment_attempt_event (attempt_id, at, actor, what)
 SELECT attempt_id, created_at, created_by, what FROM payment_attempt, unnest(ARRAY['created', 'asked']) AS what;
 INSERT INTO gateway_transaction (gateway, kind, transaction_id, attempt_id)
 SELECT gateway, 'trx', 'TRX' || attempt_id, attempt_id FROM payment_attempt WHERE state = 'paid';
+INSERT INTO gateway_notice (gateway, transaction_id, received_at, answer)
+SELECT 'bkash', 'NOTICE' || n, %(now)s - n * interval '1 minute',
+       jsonb_build_object('state', 'paid', 'reference', NULL, 'payment_id', NULL, 'merchant', NULL, 'merchant_expected',
+                          NULL, 'amount', '500.00', 'currency', 'BDT', 'transactions',
+                          jsonb_build_array(jsonb_build_object('kind', 'trx', 'id', 'NOTICE' || n)), 'fee', NULL,
+                          'paid_at', NULL, 'payer', '01711000000', 'flags', '[]'::jsonb, 'reason', '', 'raw',
+                          '{}'::jsonb)
+  FROM generate_series(1, %(customers)s::bigint / 1000) n;
 INSERT INTO payment (customer_id, method, amount, received_at, operator, entry_id, attempt_id)
 SELECT p.customer_id, p.method, p.amount, p.at, 'operator:clerk-' || p.customer_id %% 40, p.entry_id,
        CASE p.method WHEN 'bkash' THEN a.attempt_id END

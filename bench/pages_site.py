@@ -24,10 +24,17 @@ from billing_core.settings import Settings
 from web import create_app
 from web.access import COOKIE
 
-#: Not pages that read lists: files, answers to machines, what logs in or out, and what
-#: asks a gateway or waits for one.
+#: Not pages that read lists: files, and what asks a gateway or waits for one; and the
+#: page of a package for hotspots, since the customers here pay by month.
 LEFT_OUT = frozenset(
-    {"static", "overview.favicon", "pay.come_back", "pay.result", "pay.link"}
+    {
+        "static",
+        "overview.favicon",
+        "pay.come_back",
+        "pay.result",
+        "pay.link",
+        "portal_packages.show",
+    }
 )
 _LASTS = timedelta(hours=12)
 # Of a select with more values than this, the first, the middle and the last are tried.
@@ -256,10 +263,9 @@ IDS: dict[tuple[str, ...], str] = {
     ("batch_id",): "SELECT max(batch_id) FROM card_batch",
     ("nas_id",): "SELECT max(nas_id) FROM nas",
     ("package_id",): "SELECT min(package_id) FROM package WHERE billing = 'monthly'",
-    ("portal_packages.show", "package_id"): "SELECT package_id FROM package"
-    " WHERE name = 'Day pass'",
     ("profile_id",): "SELECT min(profile_id) FROM billing_profile",
     ("vat_profile_id",): "SELECT min(vat_profile_id) FROM vat_profile",
     ("operator_id",): "SELECT min(operator_id) FROM operator WHERE role = 'operator'",
+    ("notice_id",): "SELECT max(notice_id) FROM gateway_notice",
     ("import_id",): "SELECT max(import_id) FROM customer_import",
 }
