@@ -388,7 +388,7 @@ def _package(conn: Connection, terms: Terms) -> str:
     return a_package(conn, **facts)
 
 
-# Half a minute; many times that where others keep the machine busy.
+# On a machine that others keep busy it outlasts the usual bound.
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [2026, 7, 31])
 def test_fourteen_months_are_as_a_simple_model_of_them(
