@@ -1,13 +1,21 @@
 """What the pages show of bills: lists by filter, within a scope."""
 
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from psycopg.rows import class_row
 
 from billing_core.db.connect import Connection
+from billing_core.db.day_sums import (
+    BILLS,
+    BILLS_THAT_STAND,
+    Summed,
+    read_bounds,
+    sum_bills,
+    within,
+)
 from billing_core.db.queries import load_queries
 from billing_core.db.web_lists import (
     COUNTED_MAX,
@@ -18,6 +26,7 @@ from billing_core.db.web_lists import (
     read_totals,
     stream_all,
 )
+from billing_core.money import ZERO
 
 _QUERIES = load_queries("web_bills")
 
@@ -90,11 +99,8 @@ class BillTotals:
     gross: Decimal
     paid: Decimal
     open_amount: Decimal
-
-    @property
-    def is_whole(self) -> bool:
-        """Tell whether all were counted."""
-        return self.bills <= COUNTED_MAX
+    #: Otherwise there are more than COUNTED_MAX, and nothing is summed up.
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +136,10 @@ def list_bills(
     limit: int,
 ) -> list[BillRow]:
     """Return a page of bills, newest first, after one (issued_at, bill_id)."""
-    values = _values(wanted, scope, after) | {"limit": limit}
+    narrowed = _narrowed(conn, wanted, scope)
+    if narrowed is None:
+        return []
+    values = _values(narrowed, scope, after) | {"limit": limit}
     return read_page(conn, _QUERIES["list_bills"], values, BillRow)
 
 
@@ -143,15 +152,26 @@ def stream_bills(
 
 
 def total_bills(conn: Connection, wanted: BillFilter, scope: Scope) -> BillTotals:
-    """Sum up what a filter leaves, up to COUNTED_MAX and one more."""
-    (found,) = read_totals(
+    """Sum up what a filter leaves: any number by the sums by day, or not too many."""
+    if replace(wanted, search=wanted.search or None) == _only_days(wanted):
+        summed = sum_bills(
+            conn, _summed(wanted, scope), wanted.issued_from, wanted.issued_until
+        )
+        if summed is not None:
+            return BillTotals(*summed, summed[1] - summed[2], is_whole=True)
+    narrowed = _narrowed(conn, wanted, scope)
+    if narrowed is None:
+        return BillTotals(0, ZERO, ZERO, ZERO)
+    found = read_totals(
         conn,
         _QUERIES["total_bills"],
         _QUERIES["list_bills"],
-        _values(wanted, scope),
+        _values(narrowed, scope),
         BillTotals,
     )
-    return found
+    if not found:
+        return BillTotals(COUNTED_MAX + 1, ZERO, ZERO, ZERO, is_whole=False)
+    return found[0]
 
 
 def read_bill_row(conn: Connection, customer_id: int, bill_id: int) -> BillRow | None:
@@ -185,6 +205,41 @@ def move_due(
     """Let an open bill be due at another moment; False when it is not open."""
     values = {"customer_id": customer_id, "bill_id": bill_id, "due_at": due_at}
     return conn.execute(_QUERIES["move_due"], values).rowcount == 1
+
+
+def _summed(wanted: BillFilter, scope: Scope) -> Summed:
+    """Return the sums by day that hold what a filter leaves, if not only that."""
+    return Summed(
+        BILLS_THAT_STAND if wanted.is_valid else BILLS,
+        scope=scope,
+        operator_id=wanted.operator_id,
+        parts=[str(wanted.package_id)] if wanted.package_id else None,
+        kind=wanted.kind,
+    )
+
+
+def _only_days(wanted: BillFilter) -> BillFilter:
+    """Return as much of a filter as the sums by day know."""
+    return BillFilter(
+        is_valid=wanted.is_valid,
+        kind=wanted.kind,
+        package_id=wanted.package_id,
+        operator_id=wanted.operator_id,
+        issued_from=wanted.issued_from,
+        issued_until=wanted.issued_until,
+    )
+
+
+def _narrowed(conn: Connection, wanted: BillFilter, scope: Scope) -> BillFilter | None:
+    """Keep to the days that have such bills; None = no day has."""
+    of_some = wanted.kind or wanted.package_id or wanted.operator_id is not None
+    if not of_some or wanted.customer_id is not None:
+        return wanted
+    bounds = read_bounds(conn, _summed(wanted, scope))
+    if bounds is None:
+        return None
+    since, until = within(bounds, wanted.issued_from, wanted.issued_until)
+    return replace(wanted, issued_from=since, issued_until=until)
 
 
 def _values(

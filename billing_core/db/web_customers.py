@@ -19,6 +19,7 @@ from billing_core.db.web_lists import (
     read_totals,
     stream_all,
 )
+from billing_core.money import ZERO
 
 _QUERIES = load_queries("web_customers")
 
@@ -152,15 +153,15 @@ def stream_customers(
 def total_customers(
     conn: Connection, wanted: CustomerFilter, scope: Scope
 ) -> CustomerTotals:
-    """Count what a filter leaves, up to COUNTED_MAX and one more."""
-    (found,) = read_totals(
+    """Count what a filter leaves, if it is not too much."""
+    found = read_totals(
         conn,
         _QUERIES["total_customers"],
         _QUERIES["list_customers"],
         _values(wanted, scope),
         CustomerTotals,
     )
-    return found
+    return found[0] if found else CustomerTotals(COUNTED_MAX + 1, ZERO, ZERO)
 
 
 def list_zones(conn: Connection, scope: Scope) -> list[str]:

@@ -200,15 +200,15 @@ def stream_online(
 def total_online(
     conn: Connection, wanted: OnlineFilter, scope: Scope, *, now: datetime
 ) -> OnlineTotals:
-    """Sum up what a filter leaves, up to COUNTED_MAX and one more."""
-    (found,) = read_totals(
+    """Sum up what a filter leaves, if it is not too much."""
+    found = read_totals(
         conn,
         _QUERIES["total_online"],
         _QUERIES["list_online"],
         _online(wanted, scope, now),
         OnlineTotals,
     )
-    return found
+    return found[0] if found else OnlineTotals(COUNTED_MAX + 1, 0, 0)
 
 
 def list_rejects(

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from billing_core.db.connect import Connection
+from billing_core.db.day_sums import PAYMENTS, Summed, read_bounds, within
 from billing_core.db.queries import load_queries
 from billing_core.db.receipts import receipt_number
 from billing_core.db.web_lists import (
@@ -93,16 +94,15 @@ class PaymentTotals:
     """What a filter leaves, by method."""
 
     by_method: list[MethodTotal]
+    #: Otherwise there are more than COUNTED_MAX, and nothing is summed up.
+    is_whole: bool
 
     @property
     def payments(self) -> int:
         """Return how many payments were counted."""
+        if not self.is_whole:
+            return COUNTED_MAX + 1
         return sum(each.payments for each in self.by_method)
-
-    @property
-    def is_whole(self) -> bool:
-        """Tell whether all were counted."""
-        return self.payments <= COUNTED_MAX
 
     @property
     def all(self) -> MethodTotal:
@@ -123,7 +123,10 @@ def list_payments(
     limit: int,
 ) -> list[PaymentRow]:
     """Return a page of payments, newest first, after one (received_at, payment_id)."""
-    values = _values(conn, wanted, scope, after) | {"limit": limit}
+    narrowed = _narrowed(conn, wanted, scope)
+    if narrowed is None:
+        return []
+    values = _values(conn, narrowed, scope, after) | {"limit": limit}
     return read_page(conn, _QUERIES["list_payments"], values, PaymentRow)
 
 
@@ -138,15 +141,18 @@ def stream_payments(
 def total_payments(
     conn: Connection, wanted: PaymentFilter, scope: Scope
 ) -> PaymentTotals:
-    """Sum up what a filter leaves by method, up to COUNTED_MAX and one more."""
+    """Sum up what a filter leaves by method, if it is not too much."""
+    narrowed = _narrowed(conn, wanted, scope)
+    if narrowed is None:
+        return PaymentTotals([], is_whole=True)
     by_method = read_totals(
         conn,
         _QUERIES["total_payments"],
         _QUERIES["list_payments"],
-        _values(conn, wanted, scope),
+        _values(conn, narrowed, scope),
         MethodTotal,
     )
-    return PaymentTotals(by_method)
+    return PaymentTotals(by_method or [], is_whole=by_method is not None)
 
 
 def is_payment_of(
@@ -159,6 +165,22 @@ def is_payment_of(
         {**values, "scope": as_list(scope)},
     ).fetchone()
     return row is not None and bool(row[0])
+
+
+def _narrowed(
+    conn: Connection, wanted: PaymentFilter, scope: Scope
+) -> PaymentFilter | None:
+    """Keep to the days that have such payments; None = no day has."""
+    of_some = wanted.methods or wanted.operator_id is not None or wanted.standing
+    if not of_some or wanted.customer_id is not None:
+        return wanted
+    whats = ["taken_back"] if wanted.standing == "reversed" else PAYMENTS
+    summed = Summed(whats, scope, wanted.operator_id, wanted.methods)
+    bounds = read_bounds(conn, summed)
+    if bounds is None:
+        return None
+    since, until = within(bounds, wanted.received_from, wanted.received_until)
+    return replace(wanted, received_from=since, received_until=until)
 
 
 def _values(

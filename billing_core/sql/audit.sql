@@ -302,13 +302,13 @@ SELECT p.customer_id, 'payment R' || p.payment_id || ' is ' || p.amount || ' (fe
 
 -- day_sums_unlike_bills --
 -- Sums by day that are not what the bills and payments of the day come to.
-SELECT NULL::bigint, what || ' on ' || day || ', operator ' || operator_id || ', part "' || part || '": the sum says '
+SELECT NULL::bigint, what || ' on ' || day || ', operator ' || operator_id || ', part "' || part || '", kind "' || kind || '": the sum says '
        || coalesce(s.items, 0) || ' of ' || coalesce(s.amount, 0) || ', paid ' || coalesce(s.paid, 0) || '; they are '
        || coalesce(i.items, 0) || ' of ' || coalesce(i.amount, 0) || ', paid ' || coalesce(i.paid, 0)
-  FROM (SELECT what, day, operator_id, part, sum(items) AS items, sum(amount) AS amount, sum(paid) AS paid
-          FROM day_sum_now GROUP BY 1, 2, 3, 4) s
-  FULL JOIN (SELECT what, day, operator_id, part, count(*) AS items, sum(amount) AS amount, sum(paid) AS paid
-               FROM day_sum_item GROUP BY 1, 2, 3, 4) i USING (what, day, operator_id, part)
+  FROM (SELECT what, day, operator_id, part, kind, sum(items) AS items, sum(amount) AS amount, sum(paid) AS paid
+          FROM day_sum_now GROUP BY 1, 2, 3, 4, 5) s
+  FULL JOIN (SELECT what, day, operator_id, part, kind, count(*) AS items, sum(amount) AS amount, sum(paid) AS paid
+               FROM day_sum_item GROUP BY 1, 2, 3, 4, 5) i USING (what, day, operator_id, part, kind)
  WHERE (coalesce(s.items, 0), coalesce(s.amount, 0), coalesce(s.paid, 0))
        <> (coalesce(i.items, 0), coalesce(i.amount, 0), coalesce(i.paid, 0))
  LIMIT %(limit)s

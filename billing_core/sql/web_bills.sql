@@ -1,17 +1,20 @@
 -- list_bills --
 -- Bills of a scope's customers that a filter leaves, newest first, after one of them.
+-- Each has its customer: LEFT lets the planner leave him out where nothing asks for him.
 SELECT b.customer_id, b.bill_id, b.number, b.kind, b.period_start, b.period_end, b.issued_at, b.due_at, b.net, b.vat,
        b.gross, b.paid, CASE b.status WHEN 'void' THEN 0.00 ELSE b.gross - b.paid END AS open_amount, b.status,
        b.suspend_at, c.username, c.name, c.mobile, c.zone, p.name AS package, o.username AS operator
   FROM bill b
-  JOIN customer c ON c.customer_id = b.customer_id
+  LEFT JOIN customer c ON c.customer_id = b.customer_id
   LEFT JOIN package p ON p.package_id = coalesce(b.package_id, c.package_id)
   LEFT JOIN operator o ON o.operator_id = c.operator_id
  WHERE (%(scope)s::bigint[] IS NULL OR c.operator_id = ANY(%(scope)s))
    AND (%(after_time)s::timestamptz IS NULL OR (b.issued_at, b.bill_id) < (%(after_time)s, %(after_id)s::bigint))
    AND (%(words)s::text IS NULL OR customer_words(c.username, c.name, c.mobile) LIKE %(words)s)
+   -- One by one: a pair IN a SELECT behind OR is looked up for each bill there is.
    AND (%(number)s::text IS NULL
-        OR (b.customer_id, b.bill_id) IN (SELECT n.customer_id, n.bill_id FROM bill_number n WHERE n.number = %(number)s))
+        OR b.customer_id = (SELECT n.customer_id FROM bill_number n WHERE n.number = %(number)s)
+       AND b.bill_id = (SELECT n.bill_id FROM bill_number n WHERE n.number = %(number)s))
    AND (%(customer_id)s::bigint IS NULL OR b.customer_id = %(customer_id)s)
    AND (NOT %(is_open)s OR b.status IN ('unpaid', 'partial'))
    AND (NOT %(is_valid)s OR b.status <> 'void')

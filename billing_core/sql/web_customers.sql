@@ -31,12 +31,13 @@ SELECT c.customer_id, c.username, c.name, c.mobile, c.zone, c.kind, c.status, c.
         OR c.operator_id = %(operator_id)s)
    AND (%(zone)s::text IS NULL OR c.zone = %(zone)s)
    AND (NOT %(owing)s OR w.due > 0)
-   AND (NOT %(online)s OR c.customer_id IN (SELECT s.customer_id FROM acct_session s WHERE s.ended_at IS NULL))
+   -- EXISTS: behind OR, what is IN a SELECT of many is read through for each customer.
+   AND (NOT %(online)s OR EXISTS (SELECT FROM acct_session s WHERE s.customer_id = c.customer_id AND s.ended_at IS NULL))
    AND (NOT %(parked)s OR c.parked_reason IS NOT NULL)
    AND (%(suspended_by)s::timestamptz IS NULL OR c.status = 'active'
         AND (c.suspension_hold_until IS NULL OR c.suspension_hold_until <= %(suspended_by)s)
-        AND c.customer_id IN (SELECT b.customer_id FROM bill b
-                               WHERE b.status IN ('unpaid', 'partial') AND b.suspend_at <= %(suspended_by)s))
+        AND EXISTS (SELECT FROM bill b WHERE b.customer_id = c.customer_id AND b.status IN ('unpaid', 'partial')
+                       AND b.suspend_at <= %(suspended_by)s))
  ORDER BY c.customer_id DESC LIMIT %(limit)s
 
 -- total_customers --

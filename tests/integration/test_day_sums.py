@@ -231,5 +231,5 @@ def test_sums_that_differ_are_found(conn: Connection) -> None:
 def test_a_sum_of_something_else_is_refused(conn: Connection) -> None:
     with pytest.raises(psycopg.errors.CheckViolation, match="day_sum_what_known"):
         conn.execute(
-            "INSERT INTO day_sum VALUES ('lost', '2026-01-01', 0, '', 1, 1, 1)"
+            "INSERT INTO day_sum VALUES ('lost', '2026-01-01', 0, '', '', 1, 1, 1)"
         )

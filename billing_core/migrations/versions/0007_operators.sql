@@ -102,10 +102,11 @@ ALTER TABLE customer
 
 -- What the pages' lists are read by ---------------------------------------------------
 
--- Any part of a username, name or mobile finds a customer.
+-- Any part of a username, name or mobile finds a customer; with a space before, that
+-- letters begin a word can be asked of all of them.
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE FUNCTION customer_words(username text, name text, mobile text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN lower(username || ' ' || name || ' ' || mobile);
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN lower(' ' || username || ' ' || name || ' ' || mobile);
 CREATE INDEX customer_by_words ON customer USING gin (customer_words(username, name, mobile) gin_trgm_ops);
 -- Who logs in to the portal by his mobile: its last ten digits, since 01712345678 is
 -- +8801712345678. Nobody has the number that is too short to be one.
@@ -116,6 +117,7 @@ CREATE INDEX customer_by_mobile ON customer (mobile_digits(mobile)) WHERE mobile
 CREATE INDEX customer_by_operator ON customer (operator_id, customer_id);
 CREATE INDEX customer_by_package ON customer (package_id, customer_id);
 CREATE INDEX customer_by_zone ON customer (zone, customer_id);
+CREATE INDEX customer_by_kind ON customer (kind, customer_id);
 CREATE INDEX customer_not_active ON customer (status, customer_id) WHERE status <> 'active';
 
 -- Bills newest first, and those of a period. They come in the order of their time, so an
