@@ -11,7 +11,6 @@ from billing_core.services.customers import give_to_operator
 from tests.builders import Packets, a_customer, a_nas, a_package, fold, rows
 from tests.web.conftest import Site
 
-NOW = datetime.now(UTC)
 FORM = {
     "name": "core-1",
     "address": "10.0.0.1",
@@ -28,7 +27,8 @@ def online(site: Site, username: str, nas_id: int, **packet: object) -> int:
     customer_id = a_customer(
         site.conn, a_package(site.conn), username=username, balance="100"
     )
-    fold(site.conn, Packets(username, nas_id, started_at=NOW).start(**packet), now=NOW)
+    now = datetime.now(UTC)
+    fold(site.conn, Packets(username, nas_id, started_at=now).start(**packet), now=now)
     return customer_id
 
 
@@ -240,7 +240,7 @@ def test_a_reseller_sees_his_customers_sessions_and_rejects_only(site: Site) -> 
     online(site, "his-own", nas_id)
     online(site, "not-his", nas_id)
     site.operator_id("mirpur")
-    give_to_operator(site.conn, "his-own", "mirpur", actor="t", now=NOW)
+    give_to_operator(site.conn, "his-own", "mirpur", actor="t", now=datetime.now(UTC))
     site.conn.execute(
         "INSERT INTO access_reject (username, customer_id, calling_station_id, reason)"
         " SELECT username, customer_id, '', 'SUSPENDED' FROM customer"
@@ -293,7 +293,7 @@ def test_a_refused_login_says_why_and_what_to_do(site: Site) -> None:
                 customer_id if username == "rahim" else None,
                 nas_id,
                 reason,
-                NOW - timedelta(hours=back),
+                datetime.now(UTC) - timedelta(hours=back),
             ],
         )
     admin = site.as_admin()
