@@ -58,10 +58,12 @@ def database_frozen(isp: Isp) -> Iterator[None]:
     """Let PostgreSQL neither answer nor refuse."""
     postmaster = isp.stack.pid("postgres")
     assert postmaster is not None
+    # First of all: it then starts nobody and buries nobody, so that each pid stays.
+    os.kill(postmaster, signal.SIGSTOP)
     listed = subprocess.run(
         ["pgrep", "-P", str(postmaster)], capture_output=True, text=True, check=True
     )
-    pids = [postmaster, *map(int, listed.stdout.split())]
+    pids = [*map(int, listed.stdout.split()), postmaster]
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:
