@@ -153,7 +153,9 @@ def _can_ask(attempt: Attempt) -> bool:
     if attempt.gateway == TRANSFER:
         finds = (isinstance(each, MoneyFinder) for each in gateways().values())
         return attempt.state in TO_DECIDE and any(finds)
-    return attempt.gateway in gateways() and attempt.again_of_attempt_id is None
+    # Money that was assigned came by no checkout: there is none to ask about.
+    has_checkout = not attempt.sender and attempt.again_of_attempt_id is None
+    return attempt.gateway in gateways() and has_checkout
 
 
 def rows_of(found: Sequence[db.FoundAttempt]) -> list[QueueRow]:

@@ -86,6 +86,10 @@ def test_whose_it_is_is_credited_once_and_the_second_is_told(
     assert posted(site.conn, first) == Decimal("500.00")
     assert posted(site.conn, second) == 0
     assert page_of not in admin.get("/verify").text
+    ((attempt_id,),) = rows(site.conn, "SELECT attempt_id FROM payment_attempt")
+    credited = admin.get(f"/verify/{first}/{attempt_id}").text
+    assert "assigned by a person" in credited
+    assert f"/verify/{first}/{attempt_id}/ask" not in credited
     assert names[0] in admin.get("/verify/unmatched?all=1").text
     assert names[0] in admin.get(page_of).text
     ((actor,),) = rows(site.conn, "SELECT operator FROM payment")
