@@ -46,7 +46,7 @@ def remember(told: Mapping[str, str]) -> bool:
         "device": parse_mac(told.get("mac", "")),
         "chap_id": told.get("chap-id", "")[:_LENGTH_MAX],
         "challenge": told.get("chap-challenge", "")[:_LENGTH_MAX],
-        "since": int(desk().now.timestamp()),
+        "since": desk().now.timestamp(),
     }
     return True
 
