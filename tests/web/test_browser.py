@@ -16,9 +16,13 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
+from billing_core.db.connect import Connection
 from billing_core.db.corrections import read_bill
 from billing_core.db.profiles import NewProfile, insert_profile
+from billing_core.gateways.bkash.callbacks import hint_of_webhook
+from billing_core.gateways.bkash.sns import SnsMessage
 from billing_core.services.billing_run import run_cycles
+from billing_core.services.payments.unmatched import take_notice
 from tests.builders import NOON, Packets, a_customer, a_nas, a_package, fold
 from tests.web.conftest import PASSWORD, Site, settings_for
 
@@ -38,6 +42,9 @@ PAGES = {
         "/payments",
         "/payments/cash?q=rahim",
         "/verify",
+        "/verify/unmatched",
+        "/verify/unmatched/1",
+        "/verify/unmatched/1/dismiss",
     ),
     "customers": (
         "/customers",
@@ -115,6 +122,7 @@ def address(site: Site) -> Iterator[str]:
     zone = settings_for("").zone
     run_cycles(site.conn, as_of=NOON, now=NOON, zone=zone, actor="scheduler")
     fold(site.conn, Packets("rahim", a_nas(site.conn)).start())
+    tell_of_money(site.conn)
     server = make_server("127.0.0.1", 0, site.app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -126,6 +134,23 @@ def address(site: Site) -> Iterator[str]:
         server.server_close()
         # Here, and not in the middle of another module's test.
         gc.collect()
+
+
+def tell_of_money(conn: Connection) -> None:
+    """Let bKash tell of money that was paid in its app."""
+    notice = {
+        "dateTime": "20261124120000",
+        "debitMSISDN": "8801770618575",
+        "creditShortCode": "01929918378",
+        "trxID": "8N7A6B5C4D",
+        "transactionStatus": "Completed",
+        "amount": "500",
+        "currency": "BDT",
+        "transactionReference": "rahim",
+    }
+    money = hint_of_webhook(SnsMessage("", notice), "01929918378").money
+    assert money is not None
+    take_notice(conn, "bkash", money, names_attempt_id=None, now=NOON)
 
 
 def open_page(chromium: Browser, size: str, **more: Any) -> Page:
