@@ -172,10 +172,12 @@ def set_dismissed(
     return cursor.rowcount == 1
 
 
-def suggest_customers(conn: Connection, words: Sequence[str]) -> list[Suggestion]:
-    """Return whose money may be, by what it says of itself."""
-    patterns = [pattern for each in words if (pattern := like(each)) is not None]
+def suggest_customers(
+    conn: Connection, *, number: str | None, reference: str | None
+) -> list[Suggestion]:
+    """Return whose money may be, by what it says of itself; None = it does not."""
     with conn.cursor(row_factory=class_row(Suggestion)) as cursor:
         return cursor.execute(
-            _QUERIES["suggest_customers"], {"patterns": patterns}
+            _QUERIES["suggest_customers"],
+            {"number": like(number), "reference": like(reference)},
         ).fetchall()

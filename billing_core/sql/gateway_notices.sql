@@ -63,8 +63,9 @@ UPDATE gateway_notice
 
 -- suggest_customers --
 -- Whose this money may be: who has the number that sent it, or is called as its reference
--- says.
+-- says. (LIKE ANY of a list would look at every customer.)
 SELECT c.customer_id, c.username, c.name, c.mobile
   FROM customer c
- WHERE customer_words(c.username, c.name, c.mobile) LIKE ANY (%(patterns)s)
+ WHERE customer_words(c.username, c.name, c.mobile) LIKE %(number)s
+    OR customer_words(c.username, c.name, c.mobile) LIKE %(reference)s
  ORDER BY c.username LIMIT 5

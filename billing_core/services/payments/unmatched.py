@@ -127,9 +127,8 @@ def show_notice(conn: Connection, notice: Notice) -> ShownNotice:
 def suggest(conn: Connection, shown: ShownNotice) -> list[Suggestion]:
     """Return whose this money may be: by the sender's number, or by its reference."""
     number = shown.answer.payer.removeprefix("+").removeprefix("88")
-    words = [number, payers_reference(shown)]
     return db.suggest_customers(
-        conn, [each for each in words if len(each.strip()) >= _WORD_LENGTH_MIN]
+        conn, number=_telling(number), reference=_telling(payers_reference(shown))
     )
 
 
@@ -220,6 +219,11 @@ def dismiss(
         return db.read_notice(conn, notice_id)
 
     return in_transaction(conn, work)
+
+
+def _telling(word: str) -> str | None:
+    """Return a word that is long enough to name anybody."""
+    return word if len(word.strip()) >= _WORD_LENGTH_MIN else None
 
 
 def _lock_waiting(conn: Connection, notice_id: int) -> Notice:
