@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from billing_core.db import (
+    gateway_notices,
     web_bills,
     web_customers,
     web_dashboard,
@@ -159,6 +160,21 @@ def test_a_page_of_attempts_to_pay_is_read_by_indexes(
     for find in (web_verify.find_waiting, web_verify.find_attempts):
         for after in (None, 9000):
             find(watched, wanted, SCOPES[scope], after=after, limit=51)
+    check()
+
+
+def test_unmatched_money_and_whose_it_may_be_are_found_by_indexes(
+    watched: Connection,
+) -> None:
+    watched.execute(
+        "INSERT INTO gateway_notice (gateway, transaction_id, received_at, answer)"
+        " SELECT 'bkash', 'TOLD' || n, now(), '{}' FROM generate_series(1, 20) n"
+    )
+    for after in (None, 10):
+        gateway_notices.find_unmatched(watched, after=after, limit=51)
+    gateway_notices.suggest_customers(
+        watched, number="01712345678", reference="user1234"
+    )
     check()
 
 
