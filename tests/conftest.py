@@ -74,8 +74,8 @@ def _a_database(postgres: stack.Postgres, template: str) -> Iterator[str]:
     name = f"khata_test_{next(_numbers)}"
     with psycopg.connect(postgres.url, autocommit=True) as admin:
         admin.execute(
-            # Without fsync a copy of its files takes a fifth of the time of writing each
-            # of its pages to the WAL, which is the default.
+            # Without fsync a copy of its files takes a fifth of the time of writing
+            # each page to the WAL, which is the default.
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
                 sql.Identifier(name), sql.Identifier(template)
             )
