@@ -3,8 +3,9 @@
 -- Each has its customer: LEFT lets the planner leave him out where nothing asks for him.
 SELECT p.customer_id, p.payment_id, c.username, c.name, c.mobile, o.username AS customer_operator, p.method, p.amount,
        p.discount, p.fee, p.received_at, p.operator, p.note, a.reference,
-       EXISTS (SELECT FROM ledger_entry r WHERE r.customer_id = p.customer_id AND r.reverses_entry_id = p.entry_id)
-           AS is_reversed,
+       -- Not EXISTS: of that the planner may make a hash of all entries.
+       coalesce((SELECT true FROM ledger_entry r WHERE r.customer_id = p.customer_id
+                    AND r.reverses_entry_id = p.entry_id LIMIT 1), false) AS is_reversed,
        coalesce((SELECT sum(f.amount) FROM refund f WHERE f.customer_id = p.customer_id
                     AND f.payment_id = p.payment_id AND f.state <> 'refused'), 0.00) AS refunded
   FROM payment p
@@ -30,8 +31,9 @@ SELECT p.customer_id, p.payment_id, c.username, c.name, c.mobile, o.username AS 
                 SELECT t.payment_id FROM ledger_entry r
                   JOIN payment t ON t.customer_id = r.customer_id AND t.entry_id = r.reverses_entry_id
                  WHERE r.reverses_entry_id IS NOT NULL)))
-        OR (%(standing)s = 'stands' AND NOT EXISTS (
-                SELECT FROM ledger_entry r WHERE r.customer_id = p.customer_id AND r.reverses_entry_id = p.entry_id))
+        OR (%(standing)s = 'stands' AND (
+                SELECT true FROM ledger_entry r WHERE r.customer_id = p.customer_id
+                   AND r.reverses_entry_id = p.entry_id LIMIT 1) IS NULL)
         OR (%(standing)s = 'refunded' AND p.payment_id = ANY (ARRAY(
                 SELECT f.payment_id FROM refund f WHERE f.state <> 'refused'))))
  ORDER BY p.received_at DESC, p.payment_id DESC LIMIT %(limit)s

@@ -88,6 +88,15 @@ def refused(database: AccessDatabase) -> str:
     return str(error.value)
 
 
+def answers(database: AccessDatabase) -> bool:
+    """Ask once; tell whether there was an answer."""
+    try:
+        database.load_access_state(NOBODY, TODAY)
+    except DatabaseAwayError:
+        return False
+    return True
+
+
 def ask_for_nobody(database: AccessDatabase) -> None:
     while True:
         try:
@@ -283,6 +292,9 @@ def test_a_stopped_database_is_noticed_and_used_again_when_it_is_back() -> None:
         database = AccessDatabase(postgres.url)
         ask_for_nobody(database)
         postgres.kill()
+        # A backend sees by and by that its postmaster is gone.
+        while answers(database):
+            sleep(0.01)
         for _ in range(20):
             refused(database)
         postgres.start()
