@@ -73,6 +73,12 @@ def database_frozen(isp: Isp) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
+def wait_until_healed(isp: Isp, nas: SimulatedNas) -> None:
+    """Wait until logins are decided again, after what the test before did."""
+    user = isp.customer(isp.package(billing="free", sessions_allowed=1000))
+    assert until(lambda: nas.login(user, PASSWORD).accepted)
+
+
 def account(nas: SimulatedNas, name: str, epoch: int = 1_700_000_000) -> None:
     """Send an interim update and see it acknowledged."""
     delivery = nas.send_accounting(
@@ -170,6 +176,7 @@ def test_the_policy_reject_lets_nobody_in_and_says_try_again(
 ) -> None:
     with Isp(rejecting) as isp:
         nas = nas_of(rejecting, is_patient=False)
+        wait_until_healed(isp, nas)
         user = isp.customer(isp.package(billing="free", sessions_allowed=9))
         assert nas.login(user, PASSWORD, method=method).accepted
         with database_killed(isp):
@@ -206,6 +213,7 @@ def test_the_policy_last_known_lets_in_who_was_in_and_knows_his_password(
 ) -> None:
     with Isp(remembering) as isp:
         nas = nas_of(remembering, is_patient=False)
+        wait_until_healed(isp, nas)
         package = isp.package(billing="free", rate_up_bps=1_000_000, rate_down_bps=1)
         user, newcomer = isp.customer(package), isp.customer(package)
 
@@ -246,7 +254,7 @@ def test_the_policy_last_known_keeps_a_device_that_has_no_password(
         nas = nas_of(remembering, flavour=Flavour.DHCP, is_patient=False)
         facts = {"kind": "static", "password": None, "framed_ip": "10.7.7.7"}
         isp.customer(isp.package(billing="free"), username=MAC, **facts)
-        assert nas.login(MAC, "", mac=MAC).framed_ip == "10.7.7.7"
+        assert until(lambda: nas.login(MAC, "", mac=MAC).framed_ip == "10.7.7.7")
 
         with database_killed(isp):
             again = nas.login(MAC, "", mac=MAC)
