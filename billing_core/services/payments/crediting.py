@@ -1,6 +1,7 @@
 """Credit what a gateway says was paid, once, with all that follows."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from billing_core import ledger
 from billing_core.db import attempt_events as events_db
@@ -62,6 +63,27 @@ def credit(
     )
     if entry_id is None:
         raise NotCreditableError(attempt.reference, "it was credited before")
+    payment_id = _record(
+        conn, attempt, answer, amount, fee, entry_id, actor=actor, now=now
+    )
+    paid = db.read_attempt(conn, attempt.attempt_id)
+    fulfil(conn, paid, amount, now=now, actor=actor)
+    money_came(conn, attempt.customer_id, now=now, actor=actor)
+    return payment_id
+
+
+def _record(
+    conn: Connection,
+    attempt: Attempt,
+    answer: Answer,
+    amount: Decimal,
+    fee: Decimal,
+    entry_id: int,
+    *,
+    actor: str,
+    now: datetime,
+) -> int:
+    """Write the payment down, and the attempt as paid; returns the payment's id."""
     payment_id = insert_payment(
         conn,
         customer_id=attempt.customer_id,
@@ -94,7 +116,4 @@ def credit(
     events_db.log_event(
         conn, attempt.attempt_id, at=now, actor=actor, what="paid", note=note
     )
-    paid = db.read_attempt(conn, attempt.attempt_id)
-    fulfil(conn, paid, amount, now=now, actor=actor)
-    money_came(conn, attempt.customer_id, now=now, actor=actor)
     return payment_id
