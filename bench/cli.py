@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -40,7 +41,10 @@ MEASURES: dict[str, Callable[[Site], Result]] = {
 }
 _WITH_PEERS = {"login", "intake"}
 #: Not part of `all`: on 1,000,000 customers, in databases of their own.
-_ALONE = {"billing": billing.measure, "pages": pages.measure}
+_ALONE: dict[str, Callable[..., Result]] = {
+    "billing": billing.measure,
+    "pages": pages.measure,
+}
 
 FULL = Plan(
     sizes=Sizes(100_000, 1_000_000, 40_000),
@@ -73,6 +77,15 @@ QUICK = Plan(
     calm_seconds_max=2,
 )
 
+
+def _read_sizes(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
+    """Read numbers with commas between them."""
+    try:
+        return tuple(int(part) for part in value.split(",") if part)
+    except ValueError:
+        raise click.BadParameter(f"{value} is no list of numbers.") from None
+
+
 # What stands between these in a document is written anew by --into.
 _FIGURES = re.compile(
     r"(?<=<!-- figures -->\n).*(?=<!-- end of figures -->)", re.DOTALL
@@ -91,6 +104,14 @@ _FIGURES = re.compile(
 @click.option("--rounds", type=int, help="How often each figure is measured.")
 @click.option("--requests", type=int, help="Requests of the memory measure.")
 @click.option("--flat-customers", type=int, help="Customers of the large database.")
+@click.option(
+    "--sizes",
+    metavar="N,N…",
+    default="",
+    callback=_read_sizes,
+    help="Customers of each database of pages: 100000,1000000.",
+)
+@click.option("--only", default="", help="Pages whose address has this in it.")
 @click.option("--threads", type=int, help="FreeRADIUS threads, of every server.")
 @click.option(
     "--into",
@@ -105,6 +126,8 @@ def main(
     rounds: int | None,
     requests: int | None,
     flat_customers: int | None,
+    sizes: tuple[int, ...],
+    only: str,
     threads: int | None,
     into: Path | None,
 ) -> None:
@@ -137,19 +160,23 @@ def main(
             facts = machine.facts(_database_settings(superuser_url), commit)
             _write(into, results.markdown(done, facts))
 
-    for name in filter(measures.__contains__, _ALONE):
-        _alone(name, console, plan, customers or (20_000 if quick else 1_000_000), keep)
-    if measures and set(measures) <= set(_ALONE):
-        return
-    names = _chosen(measures)
-    with open_site(plan, with_peers=bool(_WITH_PEERS & set(names))) as site:
-        for name in names:
-            console.print(f"measuring {name} …", highlight=False)
-            keep(MEASURES[name](site), site.stack.superuser_url)
+    alone = _ALONE | {"pages": partial(pages.measure, sizes=sizes, only=only)}
+    for name in filter(measures.__contains__, alone):
+        count = customers or (20_000 if quick else 1_000_000)
+        _alone(alone[name], console, plan, count, keep)
+    if not measures or not set(measures) <= set(alone):
+        names = _chosen(measures)
+        with open_site(plan, with_peers=bool(_WITH_PEERS & set(names))) as site:
+            for name in names:
+                console.print(f"measuring {name} …", highlight=False)
+                keep(MEASURES[name](site), site.stack.superuser_url)
+    failed = [one for result in done for one in result.failed]
+    if failed:
+        raise click.ClickException("\n".join(["could not be measured:", *failed]))
 
 
 def _alone(
-    name: str,
+    measure: Callable[..., Result],
     console: Console,
     plan: Plan,
     customers: int,
@@ -160,7 +187,7 @@ def _alone(
 
     rounds = min(plan.rounds, 3)
     with stack.scratch_var("khata-bench-") as var, stack.start_postgres_only(var) as pg:
-        result = _ALONE[name](pg, customers, rounds, plan.calm_seconds_max, say)
+        result = measure(pg, customers, rounds, plan.calm_seconds_max, say)
         keep(result, pg.superuser_url)
 
 

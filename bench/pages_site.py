@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -24,17 +24,11 @@ from billing_core.settings import Settings
 from web import create_app
 from web.access import COOKIE
 
-#: Not pages that read lists: files, and what asks a gateway or waits for one; and the
-#: page of a package for hotspots, since the customers here pay by month.
+#: Called with the name of a page that cannot be asked for, and why.
+Fail = Callable[[str, str], None]
+#: Not pages that read lists: files, and what asks a gateway or waits for one.
 LEFT_OUT = frozenset(
-    {
-        "static",
-        "overview.favicon",
-        "pay.come_back",
-        "pay.result",
-        "pay.link",
-        "portal_packages.show",
-    }
+    {"static", "overview.favicon", "pay.come_back", "pay.result", "pay.link"}
 )
 _LASTS = timedelta(hours=12)
 # Of a select with more values than this, the first, the middle and the last are tried.
@@ -103,29 +97,34 @@ def client(app: Flask, cookie: str) -> FlaskClient:
     return found
 
 
-def all_pages(app: Flask, conn: psycopg.Connection) -> list[Page]:
-    """Return a page of each rule that answers GET, exports apart."""
-    found = []
+def all_pages(app: Flask, conn: psycopg.Connection, fail: Fail) -> Iterator[Page]:
+    """Yield a page of each rule that answers GET, exports apart."""
+    for rule, chosen, values in _addressed(app, conn, fail):
+        if "suffix" not in chosen:
+            yield Page(_named(rule, chosen), _path(rule, values), rule.endpoint)
+
+
+def exports(app: Flask, conn: psycopg.Connection, fail: Fail) -> Iterator[Page]:
+    """Yield every export, as CSV and XLSX."""
+    for rule, chosen, values in _addressed(app, conn, fail):
+        if "suffix" in chosen:
+            path = _path(rule, values)
+            yield Page(path, path, rule.endpoint)
+
+
+def _addressed(
+    app: Flask, conn: psycopg.Connection, fail: Fail
+) -> Iterator[tuple[Rule, dict[str, str], dict[str, str]]]:
     for rule in sorted(app.url_map.iter_rules(), key=lambda r: r.rule):
-        if "GET" in (rule.methods or ()) and rule.endpoint not in LEFT_OUT:
+        if "GET" not in (rule.methods or ()) or rule.endpoint in LEFT_OUT:
+            continue
+        try:
             values = _values(rule, conn)
-            found += [
-                Page(_named(rule, chosen), _path(rule, values | chosen), rule.endpoint)
-                for chosen in _choices(rule)
-                if "suffix" not in chosen
-            ]
-    return found
-
-
-def exports(app: Flask) -> list[Page]:
-    """Return every export, as CSV and XLSX."""
-    return [
-        Page(path, path, rule.endpoint)
-        for rule in sorted(app.url_map.iter_rules(), key=lambda r: r.rule)
-        for chosen in _choices(rule)
-        if "suffix" in chosen
-        for path in (_path(rule, chosen),)
-    ]
+        except LookupError as error:
+            fail(rule.rule, str(error))
+            continue
+        for chosen in _choices(rule):
+            yield rule, chosen, values | chosen
 
 
 def variants(

@@ -72,6 +72,8 @@ class Result:
     quiet: Quiet
     notes: list[str] = field(default_factory=list)
     tables: list[Figures] = field(default_factory=list)
+    #: What could not be measured, and why: the bench ends with an error.
+    failed: list[str] = field(default_factory=list)
 
 
 def at_least(claim: str, value: float, bound: float) -> Check:
@@ -127,7 +129,7 @@ def _tables(result: Result) -> list[Figures]:
 
 def _notes(result: Result) -> list[str]:
     quiet = result.quiet
-    notes = list(result.notes)
+    notes = [*result.notes, *(f"FAILED: {one}" for one in result.failed)]
     notes.append(
         f"Others kept {quiet.typical:.0%} of the processors busy during our runs"
         f" (median; at worst {quiet.worst:.0%})."
