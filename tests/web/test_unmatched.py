@@ -1,6 +1,7 @@
 """Unmatched money above the queue, and whose a person says it is."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -25,7 +26,13 @@ def shop(database_url: str, site: Site) -> Shop:
     return made
 
 
-def told(site: Site, shop: Shop, amount: str = "500", reference: str = "") -> str:
+def told(
+    site: Site,
+    shop: Shop,
+    amount: str = "500",
+    reference: str = "",
+    odd: Mapping[str, str | None] | None = None,
+) -> str:
     """Let bKash tell of money that was paid in its app; return its page's address."""
     assert isinstance(shop.simulator, Bkash)
     state = shop.simulator.state
@@ -39,8 +46,10 @@ def told(site: Site, shop: Shop, amount: str = "500", reference: str = "") -> st
         "amount": amount,
         "currency": "BDT",
         "transactionReference": reference,
+        **(odd or {}),
     }
-    hint = hint_of_webhook(SnsMessage("", notice), state.short_code)
+    said = {name: text for name, text in notice.items() if text is not None}
+    hint = hint_of_webhook(SnsMessage("", said), state.short_code)
     assert hint.money is not None
     at = datetime.now(UTC)
     take_notice(site.conn, "bkash", hint.money, names_attempt_id=None, now=at)
@@ -67,6 +76,43 @@ def test_it_stands_above_the_queue_with_all_that_is_known(
     assert username_of(site.conn, customer_id) in page
     # It is no payment of anybody: what is filtered for has none of it.
     assert page_of not in admin.get("/verify?state=paid").text
+
+
+#: A notice of bKash with one field as it should not be; None = left out.
+ODD = {
+    "no amount": {"amount": None},
+    "an amount in words": {"amount": "five hundred"},
+    "nothing": {"amount": "0.00"},
+    "less than nothing": {"amount": "-500"},
+    "finer than poisha": {"amount": "500.005"},
+    "more than anybody has": {"amount": "9999999999999999.9999999999"},
+    "another currency": {"currency": "USD"},
+    "no currency": {"currency": None},
+    "no sender": {"debitMSISDN": None},
+    "no number": {"debitMSISDN": "\U0001f600<b>\x00\ud800"},
+    "no time": {"dateTime": None},
+    "a time that never was": {"dateTime": "20269999999999"},
+    "another wallet": {"creditShortCode": "01000000000"},
+    "no wallet": {"creditShortCode": None},
+    "a reference of no letters": {"transactionReference": "%_\\\x00'<i>"},
+    "nothing but the number": dict.fromkeys(
+        ("amount", "currency", "debitMSISDN", "dateTime", "creditShortCode")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_notice_is_shown_and_breaks_no_page(
+    site: Site, shop: Shop, name: str
+) -> None:
+    page_of = told(site, shop, odd=ODD[name])
+    admin = site.as_admin()
+    for path in ("/verify", "/verify/unmatched"):
+        assert page_of in admin.get(path).text
+    for path in (page_of, f"{page_of}/dismiss"):
+        assert admin.get(path).status_code == 200
+    assert admin.post(f"{page_of}/ask").status_code == 303
+    assert admin.get(page_of).status_code == 200
 
 
 def test_whose_it_is_is_credited_once_and_the_second_is_told(
