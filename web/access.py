@@ -30,6 +30,7 @@ from billing_core.db.corrections import BillStanding, read_bill
 from billing_core.db.customers import Customer, UnknownCustomerError, read_customer
 from billing_core.db.payments import Attempt
 from billing_core.db.receipts import Receipt, UnknownReceiptError, read_receipt
+from billing_core.db.sessions import UnknownSessionError, read_session
 from billing_core.db.web_sessions import WebSession
 from billing_core.permissions import ADMIN, MANAGER, Permission, Rank, allowed
 from billing_core.services.web_logins import see_session
@@ -185,6 +186,16 @@ def my_payment(customer_id: int, payment_id: int) -> Receipt:
     if not web_payments_db.is_payment_of(connection(), customer_id, payment_id, scope):
         abort(404)
     return read_receipt(connection(), customer_id, payment_id)
+
+
+def my_session(customer_id: int, session_id: int) -> Customer:
+    """Return the operator's customer whose session this is; another's is not found."""
+    customer = my_customer(customer_id)
+    try:
+        read_session(connection(), customer_id, session_id)
+    except UnknownSessionError:
+        abort(404)
+    return customer
 
 
 def session_token() -> str | None:

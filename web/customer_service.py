@@ -6,7 +6,7 @@ from flask_babel import lazy_gettext as _l
 
 from billing_core.permissions import Permission
 from billing_core.services import customers, sessions, suspension
-from web.access import Page, my_customer, operator_pages
+from web.access import Page, my_customer, my_session, operator_pages
 from web.acting import FieldError, act
 from web.customer_acting import asked_of
 from web.desk import desk
@@ -168,7 +168,8 @@ def pause(customer_id: int) -> Page:
 @pages.route("/sessions/<int:session_id>/disconnect", methods=["GET", "POST"])
 def disconnect(customer_id: int, session_id: int) -> Page:
     """End a running session; he may log in again at once."""
-    at, customer, form = desk(), my_customer(customer_id), OperatorForm()
+    at, form = desk(), OperatorForm()
+    customer = my_session(customer_id, session_id)
 
     def do() -> None:
         sessions.disconnect(

@@ -208,15 +208,18 @@ def test_the_log_tells_what_of_the_contact_changed(site: Site) -> None:
 
 def test_a_session_is_disconnected(site: Site) -> None:
     customer_id = one(site, username="rahim", balance="50")
-    fold(site.conn, Packets("rahim", a_nas(site.conn)).start())
+    packets = Packets("rahim", a_nas(site.conn))
+    fold(site.conn, packets.start())
     ((session_id,),) = rows(site.conn, "SELECT session_id FROM acct_session")
     admin = site.as_admin()
     address = f"/customers/{customer_id}/sessions/{session_id}/disconnect"
     assert admin.get(address).status_code == 200
     assert admin.post(address).status_code == 303
     assert rows(site.conn, "SELECT kind FROM outbox") == [("disconnect",)]
-    gone = admin.post(f"/customers/{customer_id}/sessions/999/disconnect")
-    assert gone.status_code == 422
+    fold(site.conn, packets.stop(60))
+    assert admin.post(address).status_code == 422, "it has ended"
+    other = f"/customers/{customer_id}/sessions/999/disconnect"
+    assert admin.get(other).status_code == 404
 
 
 def test_a_package_change_shows_what_it_costs_and_then_costs_that(site: Site) -> None:
