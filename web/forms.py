@@ -13,7 +13,6 @@ from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import (
     BooleanField,
-    DateField,
     Form,
     HiddenField,
     PasswordField,
@@ -21,6 +20,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
+from wtforms import DateField as AnyDateField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import (
     DataRequired,
@@ -63,6 +63,8 @@ __all__ = [
 
 
 _FORMS = Domain([str(FOLDER)], "forms")
+# At the ends of the calendar a day of another zone than UTC cannot be told.
+_YEARS = range(1970, 2200)
 
 
 class Spoken:
@@ -91,6 +93,15 @@ class AmountField(StringField):
             self.amount = parse_amount(self.data or "")
         except AmountError as error:
             raise ValidationError(told(error)) from None
+
+
+class DateField(AnyDateField):
+    """A day that can be one of ours."""
+
+    def pre_validate(self, form: Any) -> None:
+        """Refuse a year in which nobody was billed or will be."""
+        if self.data is not None and self.data.year not in _YEARS:
+            raise ValidationError(_l("That year is too far away."))
 
 
 class PositiveAmount:

@@ -125,6 +125,31 @@ def test_a_number_that_is_none_is_told_and_breaks_nothing(
     assert site.as_admin().get(path).status_code < 500
 
 
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/bills", "issued_from"),
+        ("/bills", "due_to"),
+        ("/bills/export.csv", "issued_to"),
+        ("/bills-summary", "until"),
+        ("/payments", "received_to"),
+        ("/customers", "suspended_by"),
+        ("/rejects", "since"),
+        ("/audit-log", "until"),
+    ],
+)
+def test_a_day_at_an_end_of_the_calendar_is_told_at_its_field(
+    site: Site, path: str, field: str
+) -> None:
+    site.app.config["PROPAGATE_EXCEPTIONS"] = False
+    admin = site.as_admin()
+    for day in ("0001-01-01", "9999-12-31"):
+        answer = admin.get(f"{path}?{field}={day}")
+        assert answer.status_code == 400, day
+        assert "That year is too far away." in answer.text
+        assert f'value="{day}"' in answer.text, "what was typed stands there still"
+
+
 def test_a_nul_in_a_form_is_told_and_breaks_nothing(site: Site) -> None:
     site.app.config["PROPAGATE_EXCEPTIONS"] = False
     login = {"username": "bo\0ss", "password": "correct horse battery"}
