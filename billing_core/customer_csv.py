@@ -27,6 +27,15 @@ class CustomerFileError(BillingError):
     """This is no file of customers at all."""
 
 
+class NoCsvError(CustomerFileError):
+    """The rows cannot be told from one another."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(
+            f"From line {line} on it is no CSV: look at its quotation marks."
+        )
+
+
 class _CellError(ValueError):
     """What is wrong with a cell."""
 
@@ -52,7 +61,7 @@ class Row:
 def read_customers(content: bytes) -> Iterator[Row | Problem]:
     """Read a file row by row; a row with problems yields those and no row."""
     reader = _open(content)
-    for count, cells in enumerate(reader, start=1):
+    for count, cells in enumerate(_rows(reader), start=1):
         if count > ROWS_MAX:
             raise CustomerFileError(
                 f"The file has more than {ROWS_MAX} rows: split it."
@@ -62,6 +71,18 @@ def read_customers(content: bytes) -> Iterator[Row | Problem]:
             yield Problem(line, "", "there are more cells than columns")
         elif any(value for value in cells.values()):
             yield from _read(line, cells)
+
+
+def _rows(reader: "csv.DictReader[str]") -> Iterator[dict[str, str | None]]:
+    """Read row by row; a quotation mark left open would hide the rows that follow."""
+    while True:
+        line = reader.line_num
+        try:
+            yield next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            raise NoCsvError(line + 1) from None
 
 
 def _read(line: int, cells: Mapping[str, str | None]) -> Iterator[Row | Problem]:
@@ -90,8 +111,12 @@ def _open(content: bytes) -> "csv.DictReader[str]":
         raise CustomerFileError("The file is no text: save it as CSV.")
     head = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=head.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    names = [name.strip().lower() for name in reader.fieldnames or ()]
+    lines = io.StringIO(text, newline="")
+    reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
+    try:
+        names = [name.strip().lower() for name in reader.fieldnames or ()]
+    except csv.Error:
+        raise NoCsvError(1) from None
     _check_head(names)
     reader.fieldnames = names
     return reader

@@ -268,6 +268,27 @@ def test_semicolons_tabs_and_any_order_of_columns_are_read() -> None:
         list(read_customers(b"username,package,package\n"))
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        # Read leniently, the customers below would be a comment of the one above.
+        ('username,package,comment\na,Home,x\nb,Home,"y\nc,Home,z\n', 3),
+        (f'username,package,comment\na,Home,"{"x" * 200_000}"\n', 2),
+        (f'"{"x" * 200_000}"\n', 1),
+    ],
+    ids=["open quote", "endless cell", "endless head"],
+)
+@pytest.mark.usefixtures("home")
+def test_where_it_is_no_csv_is_told_by_its_line(
+    site: Site, text: str, line: int
+) -> None:
+    answer = send(site.as_admin(), text)
+    assert answer.status_code == 422
+    told = f"From line {line} on it is no CSV: look at its quotation marks."
+    assert told in answer.text
+    assert rows(site.conn, "SELECT FROM customer_import") == []
+
+
 def test_the_template_is_a_file_that_is_read(site: Site) -> None:
     answer = site.as_admin().get("/imports/template.csv")
     assert answer.mimetype == "text/csv"
