@@ -35,7 +35,7 @@ SELECT s.customer_id, s.session_id, s.username, c.name, p.name AS package, n.nam
   JOIN customer c ON c.customer_id = s.customer_id
   JOIN package p ON p.package_id = s.package_id
   LEFT JOIN nas n ON n.nas_id = s.nas_id
- WHERE s.ended_at IS NULL
+ WHERE s.ended_at IS NULL AND s.session_id > 0
    AND (%(scope)s::bigint[] IS NULL OR c.operator_id = ANY(%(scope)s))
    AND (%(after)s::bigint IS NULL OR s.session_id < %(after)s)
    AND (%(words)s::text IS NULL OR customer_words(c.username, c.name, c.mobile) LIKE %(words)s)

@@ -8,8 +8,11 @@ ALTER TABLE nas ADD COLUMN is_disabled boolean NOT NULL DEFAULT false;
 ALTER TABLE package ADD COLUMN is_withdrawn boolean NOT NULL DEFAULT false;
 
 -- Sessions that run, newest first. A session's id never changes and it ends once, so that
--- reports of running sessions leave the index alone.
-CREATE INDEX acct_session_running_newest ON acct_session (session_id) WHERE ended_at IS NULL;
+-- reports of running sessions leave the index alone. "session_id > 0" is always true, and
+-- said by the list alone: without it a plan made while nobody is online takes this index
+-- for a customer's running session, too, and each login then walks all who are online.
+CREATE INDEX acct_session_running_newest ON acct_session (session_id)
+    WHERE ended_at IS NULL AND session_id > 0;
 -- What NAS answered lately.
 CREATE INDEX outbox_by_time ON outbox USING brin (created_at) WITH (autosummarize = on);
 -- Who did what, newest first, whatever it was done to.
