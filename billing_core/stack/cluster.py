@@ -33,7 +33,9 @@ password_encryption = 'scram-sha-256'
 fsync = on
 synchronous_commit = on
 full_page_writes = on
-wal_compression = on
+# The first change of a page after a checkpoint writes the whole page into the WAL: with
+# a million customers, one or two at each login. `on` (pglz) spent 110 us more on them.
+wal_compression = lz4
 max_wal_size = '2GB'
 shared_buffers = '{shared_buffers_mb}MB'
 max_connections = {max_connections}
