@@ -273,7 +273,7 @@ def test_charts_are_drawn(chromium: Browser, address: str) -> None:
 
 @pytest.mark.timeout(300)
 def test_the_list_follows_what_is_typed_and_so_does_the_address(
-    chromium: Browser, address: str
+    chromium: Browser, address: str, site: Site
 ) -> None:
     page = open_page(chromium, "wide")
     log_in(page, address)
@@ -290,6 +290,13 @@ def test_the_list_follows_what_is_typed_and_so_does_the_address(
     page.get_by_role("button", name="Clear").wait_for()
     page.reload()
     assert page.get_by_role("link", name="rahim").is_visible()
+    # Back is what was asked before, as it is now; no page of customers is kept here.
+    site.conn.execute("UPDATE customer SET name = 'nobody at all'")
+    page.go_back()
+    page.get_by_role("link", name="rahim").wait_for()
+    assert "q=nobody" in page.url
+    assert search.input_value() == "nobody"
+    assert "<" not in page.evaluate("JSON.stringify({...sessionStorage})")
     page.context.close()
 
 
