@@ -10,13 +10,14 @@ from psycopg import sql
 
 from bench import data
 from bench.machine import Quiet, wait_until_calm
+from bench.measures.login import WARM_UP
 from bench.packets import login, write_files
 from bench.people import Sizes
 from bench.radclient import Sent, send
 from bench.results import Result, Series, at_most
 from bench.servers import Server
 from bench.site import Site
-from bench.timed import timed
+from bench.timed import Timed, timed
 from bench.variant import server_on_database
 from billing_core.migrations import migrate
 from billing_core.stack.cluster import ROLE
@@ -46,22 +47,16 @@ def measure(site: Site) -> Result:
         conn.execute("CHECKPOINT")
     wait_until_calm(site.plan.calm_seconds_max)
     busy: list[float] = []
-    count = min(site.plan.login_requests // 2, site.plan.flat_small.customers)
-    with small.server, large.server:
-        # The first round warms connections, plans and caches, and does not count.
-        for number in range(site.plan.rounds + 1):
-            for side in (small, large):
-                files = _logins(site.folder, side.sizes, number, count)
-                run = timed(
-                    site.stack,
-                    side.server.pid,
-                    partial(_send, side.server, files),
-                )
-                _forget_logins(side.url)
-                if number:
-                    side.rate.values.append(run.sent.rate)
-                    side.cpu.values.append(run.cpu_us)
-                    busy.append(run.foreign)
+    # No customer twice in a turn.
+    count = min(site.plan.login_requests, site.plan.flat_small.customers - WARM_UP)
+    # The first round warms caches, and does not count.
+    for number in range(site.plan.rounds + 1):
+        for side in (small, large):
+            run = _turn(site, side, number, count)
+            if number:
+                side.rate.values.append(run.sent.rate)
+                side.cpu.values.append(run.cpu_us)
+                busy.append(run.foreign)
     size = _megabytes(large.url)
     for side in (small, large):
         _drop(site, side)
@@ -81,6 +76,17 @@ def measure(site: Site) -> Result:
             f" removed between runs. The large database has {size:,} MB.",
         ],
     )
+
+
+def _turn(site: Site, side: _Side, number: int, count: int) -> Timed:
+    """Start the server for its turn: an idle one beside it would not be idle."""
+    warm_up = _logins(site.folder, "flat-warm", side.sizes, number, WARM_UP)
+    files = _logins(site.folder, "flat", side.sizes, number, count, after=WARM_UP)
+    with side.server:
+        _send(side.server, warm_up)
+        run = timed(site.stack, side.server.pid, partial(_send, side.server, files))
+    _forget_logins(side.url)
+    return run
 
 
 def _side(site: Site, database: str, sizes: Sizes) -> _Side:
@@ -150,13 +156,16 @@ def _local_nas(url: str) -> int:
     return int(row[0])
 
 
-def _logins(folder: Path, sizes: Sizes, round_number: int, count: int) -> list[Path]:
-    first = round_number * count
+def _logins(
+    folder: Path, name: str, sizes: Sizes, turn: int, count: int, *, after: int = 0
+) -> list[Path]:
+    """Write a turn's logins, each of another customer, beside those before them."""
+    first = turn * sizes.customers // 8 + after
     numbers = (
         1 + (first + position) * _STRIDE % sizes.customers for position in range(count)
     )
     return write_files(
-        folder, "flat", numbers, lambda number: login(number, f"6{number:07x}")
+        folder, name, numbers, lambda number: login(number, f"6{number:07x}")
     )
 
 

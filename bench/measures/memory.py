@@ -21,7 +21,7 @@ _GROWTH_MAX = 0.05
 def measure(site: Site) -> Result:
     """Let customers log in, report and leave, round after round; watch the memory."""
     sessions = min(_SESSIONS, site.sizes.free)
-    cycles = max(4, site.plan.memory_requests // (3 * sessions))
+    cycles = max(4, -(-site.plan.memory_requests // (3 * sessions)))
     radius = Series("freeradius with our module", "MB resident")
     worker = Series("khata worker", "MB resident")
     busy: list[float] = []
