@@ -195,7 +195,7 @@ SELECT 1 + n * 7 %% %(customers)s::bigint, %(now)s - (%(customers)s::bigint / 2 
        'operator:clerk-' || n %% 40, 'suspended', 'PAYMENT_DUE'
   FROM generate_series(1, %(customers)s::bigint / 2) n;
 INSERT INTO operator_event (at, actor, what, note)
-SELECT %(now)s - (%(customers)s::bigint / 10 - n) * interval '3 minutes', 'operator:clerk-' || n %% 40, 'login', ''
+SELECT %(now)s - (%(customers)s::bigint / 10 - n) * interval '3 minutes', 'operator:clerk-' || n %% 40, 'logged in', ''
   FROM generate_series(1, %(customers)s::bigint / 10) n;
 INSERT INTO billing_run (kind, as_of, started_at, finished_at, billed)
 SELECT (ARRAY['cycles', 'service_days', 'suspension'])[1 + n %% 3], at, at, at + interval '1 minute', n %% 7

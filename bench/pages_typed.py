@@ -75,7 +75,6 @@ def samples(conn: psycopg.Connection) -> dict[str, dict[str, str]]:
         "username": {"known": username, "nobody": "zzzzqq"},
         "customer": {"known": username},
         "actor": {"clerk": "operator:clerk-7", "nobody": "operator:nobody"},
-        "what": {"common": "suspended", "rare": "login", "nothing": "zzzzqq"},
         "device": {"mac": mac},
         "serial": {"known": "1000000100"},
         "batch": {"known": "1"},

@@ -21,6 +21,7 @@ from web.forms import (
     day_starts,
     refuse,
 )
+from web.log_words import known, logged
 
 pages = operator_pages("audit_log", "/audit-log", needs=Permission.VIEW_LOGS)
 
@@ -28,7 +29,7 @@ pages = operator_pages("audit_log", "/audit-log", needs=Permission.VIEW_LOGS)
 class LogFilterForm(FilterForm):
     """Which entries."""
 
-    what = StringField(_l("What was done"), [Optional(), Length(max=60)])
+    what = SelectField(_l("What was done"), [Optional()], default="")
     actor = StringField(
         _l("Who did it"),
         [Optional(), Length(max=80)],
@@ -75,6 +76,8 @@ def _filter_form() -> LogFilterForm:
     labels = {"customers": _("customers"), "operators": _("operators")}
     labels["cards"] = _("cards")
     form.log.choices = choices_of(labels.items(), any_label=_("all"))
+    kinds = sorted(((what, logged(what)) for what in known()), key=lambda kind: kind[1])
+    form.what.choices = choices_of(kinds, any_label=_("any"))
     return form
 
 

@@ -22,6 +22,7 @@ class LogFilter:
 
     #: As it is written in the log: operator:boss, cli:root, scheduler.
     actor: str | None = None
+    #: In full, as it is written in the log: suspended, cards printed.
     what: str | None = None
     customer_id: int | None = None
     since: datetime | None = None

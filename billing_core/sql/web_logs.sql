@@ -9,7 +9,7 @@ SELECT * FROM (
         AND (%(since)s::timestamptz IS NULL OR e.at >= %(since)s)
         AND (%(until)s::timestamptz IS NULL OR e.at < %(until)s)
         AND (%(actor)s::text IS NULL OR e.actor = %(actor)s)
-        AND (%(what)s::text IS NULL OR strpos(lower(e.what), lower(%(what)s)) > 0)
+        AND (%(what)s::text IS NULL OR e.what = %(what)s)
         AND (%(customer_id)s::bigint IS NULL OR e.customer_id = %(customer_id)s)
         AND (%(log)s::text IS NULL OR %(log)s = 'customers')
       ORDER BY e.at DESC, e.customer_event_id DESC LIMIT %(limit)s)
@@ -21,7 +21,7 @@ SELECT * FROM (
         AND (%(since)s::timestamptz IS NULL OR e.at >= %(since)s)
         AND (%(until)s::timestamptz IS NULL OR e.at < %(until)s)
         AND (%(actor)s::text IS NULL OR e.actor = %(actor)s)
-        AND (%(what)s::text IS NULL OR strpos(lower(e.what), lower(%(what)s)) > 0)
+        AND (%(what)s::text IS NULL OR e.what = %(what)s)
         AND %(customer_id)s::bigint IS NULL
         AND (%(log)s::text IS NULL OR %(log)s = 'operators')
       ORDER BY e.at DESC, e.operator_event_id DESC LIMIT %(limit)s)
@@ -35,7 +35,7 @@ SELECT * FROM (
         AND (%(since)s::timestamptz IS NULL OR e.at >= %(since)s)
         AND (%(until)s::timestamptz IS NULL OR e.at < %(until)s)
         AND (%(actor)s::text IS NULL OR e.actor = %(actor)s)
-        AND (%(what)s::text IS NULL OR strpos(lower('cards ' || e.what), lower(%(what)s)) > 0)
+        AND (%(what)s::text IS NULL OR 'cards ' || e.what = %(what)s)
         AND %(customer_id)s::bigint IS NULL
         AND (%(log)s::text IS NULL OR %(log)s = 'cards')
       ORDER BY e.at DESC, e.event_id DESC LIMIT %(limit)s)

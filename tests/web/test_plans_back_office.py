@@ -1,5 +1,6 @@
 """The lists of network, cards and logs, read by indexes (see test_plans)."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ import pytest
 
 from billing_core.db import packages, web_cards, web_logs, web_network
 from billing_core.db.connect import Connection
-from tests.web.plans import assert_nothing_walked, filled, watching
+from tests.web.plans import Explained, assert_nothing_walked, filled, watching
 
 BIG = {
     "access_reject",
@@ -91,6 +92,17 @@ def test_refused_logins_are_read_by_indexes(
 def test_a_page_of_the_log_is_read_by_indexes(watched: Connection, name: str) -> None:
     for after in (None, (LATE - timedelta(days=9), 5)):
         web_logs.list_events(watched, LOGS[name], after=after, limit=51)
+
+
+def test_what_was_done_seldom_is_found_by_its_kind(watched: Connection) -> None:
+    """Not by a walk through all that was done."""
+    seldom = replace(ALL_LOGS, what="restored")
+    for after in (None, (LATE - timedelta(days=9), 5)):
+        assert web_logs.list_events(watched, seldom, after=after, limit=51) == []
+    for plan in map(json.dumps, Explained.plans):
+        for log in ("customer_event", "operator_event"):
+            assert f'"Index Name": "{log}_by_what"' in plan
+            assert f"{log}_by_time" not in plan
 
 
 def test_nas_and_packages_are_read_by_indexes(watched: Connection) -> None:

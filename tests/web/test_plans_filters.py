@@ -49,6 +49,20 @@ def test_few_of_many_payments_are_read_by_indexes(
     plans.check()
 
 
+def test_payments_by_somebody_who_took_few_are_found_by_his_name(
+    watched: Connection,
+) -> None:
+    """Not by a walk through all of them by their time."""
+    wanted = replace(plans.ALL_PAYMENTS, taken_by="operator:nobody")
+    after = (plans.NOON, 1000)
+    for begins in (None, after):
+        web_payments.list_payments(watched, wanted, None, after=begins, limit=51)
+    web_payments.total_payments(watched, wanted, None)
+    for plan in map(json.dumps, plans.Explained.plans):
+        assert '"Index Name": "payment_by_taker"' in plan
+        assert "payment_by_time" not in plan
+
+
 def test_the_number_of_a_bill_leads_to_it_alone(watched: Connection) -> None:
     wanted = plans.BILL_FILTERS["number"]
     (found,) = web_bills.list_bills(watched, wanted, None, after=None, limit=51)

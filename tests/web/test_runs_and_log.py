@@ -104,14 +104,17 @@ def test_the_log_tells_of_customers_operators_and_cards_newest_first(
     make_batch(site.conn, order, actor="operator:clerk", now=NOON + timedelta(hours=3))
     admin = site.as_admin()
 
-    page = admin.get("/audit-log").text
+    page = admin.get("/audit-log").text.rpartition("</form>")[2]
 
     places = [page.index(w) for w in ("cards generated", "NAS added", "moved")]
     assert places == sorted(places)
     for address, has in (
         ("actor=clerk", {"moved", "cards generated"}),
         ("actor=operator:boss", {"core-1"}),
-        ("what=SUSPEND", {"moved"}),
+        ("what=suspended", {"moved"}),
+        ("what=NAS+added", {"core-1"}),
+        ("what=cards+generated", {"cards generated"}),
+        ("what=restored", set()),
         ("customer=rahim", {"moved"}),
         ("log=cards", {"cards generated"}),
         ("log=operators", {"core-1"}),
@@ -121,11 +124,26 @@ def test_the_log_tells_of_customers_operators_and_cards_newest_first(
     ):
         found = admin.get(f"/audit-log?{address}")
         assert found.status_code == 200
-        seen = {w for w in ("moved", "cards generated", "core-1") if w in found.text}
+        listed = found.text.rpartition("</form>")[2]
+        seen = {w for w in ("moved", "cards generated", "core-1") if w in listed}
         assert seen == has, address
+    assert admin.get("/audit-log?what=eaten").status_code == 400
     assert admin.get("/audit-log?customer=nobody").status_code == 400
     assert admin.get("/audit-log?log=kitchen").status_code == 400
     assert admin.get("/audit-log?after=x").status_code == 400
+
+
+def test_what_was_done_is_chosen_in_the_words_that_the_page_shows(site: Site) -> None:
+    a_customer(site.conn, a_package(site.conn), username="rahim")
+    suspend(site.conn, "rahim", note="moved", actor="operator:clerk", now=NOON)
+    admin = site.as_admin()
+    admin.post("/language", {"language": "bn"})
+    page = admin.get("/audit-log").text
+    choices = dict(re.findall(r'<option value="([^"]*)">([^<]+)</option>', page))
+    assert choices["suspended"] != "suspended"
+    found = admin.get("/audit-log?what=suspended").text
+    said = re.findall(r'data-label="কী">([^<]+)</td>', found)
+    assert said == [choices["suspended"]]
 
 
 def test_pages_of_the_log_leave_nothing_out_and_repeat_nothing(site: Site) -> None:

@@ -156,6 +156,8 @@ ALTER TABLE payment
 CREATE INDEX payment_by_id ON payment (payment_id);
 CREATE INDEX payment_of_attempt ON payment (attempt_id) WHERE attempt_id IS NOT NULL;
 CREATE INDEX payment_by_time ON payment (received_at, payment_id);
+-- What somebody took, who may have taken little among millions.
+CREATE INDEX payment_by_taker ON payment (operator, received_at, payment_id);
 
 -- Money given back.
 CREATE TABLE refund (

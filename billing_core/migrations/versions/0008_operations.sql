@@ -18,6 +18,9 @@ CREATE INDEX outbox_by_time ON outbox USING brin (created_at) WITH (autosummariz
 -- Who did what, newest first, whatever it was done to.
 CREATE INDEX customer_event_by_time ON customer_event (at, customer_event_id);
 CREATE INDEX operator_event_by_time ON operator_event (at, operator_event_id);
+-- The same of one kind of thing done, which may be rare among millions.
+CREATE INDEX customer_event_by_what ON customer_event (what, at, customer_event_id);
+CREATE INDEX operator_event_by_what ON operator_event (what, at, operator_event_id);
 
 -- Files of customers to take on. One is imported whole or not at all, and once.
 CREATE TABLE customer_import (
