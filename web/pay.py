@@ -37,6 +37,7 @@ from web.desk import connection, now, settings
 from web.following import follow, in_page, taking_notice, wait_a_moment
 from web.hotspot_place import place
 from web.portal_connect import leads_after
+from web.portal_words import in_words
 from web.secure import csrf, let_forms_lead_to_gateways
 
 pages = public_pages("pay", "/pay")
@@ -186,11 +187,15 @@ def _with_link(token: str, error: BillingError | None) -> Page:
     except LinkDeadError:
         return render_template("pay/dead_link.html"), 410
     except BillingError as why:
-        return render_template("pay/link.html", wanted=None, error=why, ways=[]), 422
+        told = in_words(why)
+        return render_template("pay/link.html", wanted=None, error=told, ways=[]), 422
     _speak_his_language(opened)
     let_forms_lead_to_gateways()
     page = render_template(
-        "pay/link.html", wanted=opened.wanted, error=error, ways=offered()
+        "pay/link.html",
+        wanted=opened.wanted,
+        error=None if error is None else in_words(error),
+        ways=offered(),
     )
     return page, 200 if error is None else 422
 

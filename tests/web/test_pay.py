@@ -334,6 +334,15 @@ def test_a_customer_of_bangla_reads_bangla_digits(
     assert "৫০০" in client.get(a_link(conn, customer_id)).text
 
 
+def test_a_customer_of_bangla_is_told_in_it_that_the_gateway_is_silent(
+    conn: Connection, client: FlaskClient, shop: Shop
+) -> None:
+    link = a_link(conn, a_customer(conn, a_package(conn), language="bn"))
+    shop.bkash.faults.arm("create_times_out", times=1)
+    told = press(client, link).text.partition('role="alert">')[2].partition("<")[0]
+    assert "চেষ্টা করুন" in told
+
+
 def test_a_gateway_that_hangs_keeps_no_page_and_no_other_customer(
     conn: Connection, client: FlaskClient, shop: Shop
 ) -> None:
