@@ -14,7 +14,7 @@ class Permission(StrEnum):
 
     VIEW_CUSTOMERS = "view_customers"
     ADD_CUSTOMERS = "add_customers"
-    #: Name, mobile, password, device.
+    #: Name, mobile, password, device, address.
     EDIT_CUSTOMERS = "edit_customers"
     #: Suspend, activate, hold, pause, disconnect.
     CHANGE_SERVICE = "change_service"

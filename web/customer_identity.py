@@ -1,13 +1,14 @@
-"""Who a customer is: his password, his device, how he is reached."""
+"""Who a customer is, and whose: password, device, address, how he is reached."""
 
 from flask import flash
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from billing_core.db.customers import Contact
-from billing_core.permissions import Permission
+from billing_core.db.operators import list_operators
+from billing_core.permissions import OPERATOR, SUB_OPERATOR, Permission
 from billing_core.services import customers
-from web.access import Page, my_customer, operator_pages
+from web.access import Page, current_operator, my_customer, operator_pages, require
 from web.acting import act
 from web.customer_acting import asked_of
 from web.desk import desk
@@ -21,6 +22,7 @@ from web.forms import (
     SelectField,
     StringField,
     TextAreaField,
+    choices_of,
 )
 
 pages = operator_pages(
@@ -40,6 +42,22 @@ class DeviceForm(OperatorForm):
     """The only device one may log in from."""
 
     mac = MacField(_l("Device"), description=_l("Empty: any device."))
+
+
+class AddressForm(OperatorForm):
+    """The address he gets at each login."""
+
+    address = StringField(
+        _l("Static address"),
+        [Length(max=45)],
+        description=_l("Empty: an address of the pool."),
+    )
+
+
+class OwnerForm(OperatorForm):
+    """Whose customer he is."""
+
+    operator = SelectField(_l("Operator"), default="")
 
 
 class ContactForm(OperatorForm):
@@ -120,3 +138,73 @@ def contact(customer_id: int) -> Page:
         flash(_("Saved."))
 
     return act(form, do, asked_of(customer, title=_("Contact"), button=_("Save")))
+
+
+@pages.route("/address", methods=["GET", "POST"])
+def address(customer_id: int) -> Page:
+    """Give him an address of his own, or one of the pool."""
+    at, customer = desk(), my_customer(customer_id)
+    form = AddressForm(address=customer.framed_ip or "")
+
+    def do() -> None:
+        wanted = form.address.data or None
+        customers.set_static_address(
+            at.conn, customer.username, wanted, actor=at.actor, now=at.now
+        )
+        flash(
+            _("From his next login on he gets %(address)s.", address=wanted)
+            if wanted
+            else _("From his next login on he gets an address of the pool.")
+        )
+
+    asked = asked_of(
+        customer,
+        title=_("Static address"),
+        button=_("Save"),
+        told=[_("It is his alone. A session that runs keeps the address it has.")],
+    )
+    return act(form, do, asked, field="address")
+
+
+@pages.route("/operator", methods=["GET", "POST"])
+def operator(customer_id: int) -> Page:
+    """Give him to another operator, or to the provider."""
+    require(Permission.MANAGE_OPERATORS)
+    at, me, customer = desk(), current_operator(), my_customer(customer_id)
+    sellers = [
+        one
+        for one in list_operators(at.conn, me.scope)
+        if one.role in (OPERATOR, SUB_OPERATOR)
+        and (not one.is_disabled or one.operator_id == customer.operator_id)
+    ]
+    own = next(
+        (o.username for o in sellers if o.operator_id == customer.operator_id), ""
+    )
+    form = OwnerForm(operator=own)
+    form.operator.choices = choices_of(
+        ((one.username, one.name or one.username) for one in sellers),
+        any_label=_("the provider's own") if me.scope is None else None,
+    )
+
+    def do() -> None:
+        customers.give_to_operator(
+            at.conn,
+            customer.username,
+            form.operator.data or None,
+            actor=at.actor,
+            now=at.now,
+        )
+        flash(_("Saved."))
+
+    asked = asked_of(
+        customer,
+        title=_("Change operator"),
+        button=_("Change it"),
+        told=[
+            _(
+                "From then on that operator, and those above him, see this customer"
+                " with all his bills and payments; the operator he had does not."
+            )
+        ],
+    )
+    return act(form, do, asked, field="operator")

@@ -43,7 +43,7 @@ class CashForm(KeyedForm):
 
     amount = AmountField(_l("Amount"), [DataRequired(), PositiveAmount()])
     discount = AmountField(_l("Discount"), [Optional()])
-    received_on = DateField(_l("Taken on"), [Optional()])
+    received_on = DateField(_l("Received on"), [Optional()])
     bills = BillsField(
         _l("For these bills"),
         description=_l("None chosen: the one due first is paid first."),

@@ -28,28 +28,35 @@ pages = operator_pages(
 )
 
 
-class NoteForm(OperatorForm):
-    """Why."""
-
-    note = StringField(
+def _why() -> StringField:
+    """Return the field that every form here ends with."""
+    return StringField(
         _l("Why"), [Length(max=500)], description=_l("It stays in his log.")
     )
 
 
-class SuspendForm(NoteForm):
+class NoteForm(OperatorForm):
+    """Why."""
+
+    note = _why()
+
+
+class SuspendForm(OperatorForm):
     """Stop service."""
 
     disable = BooleanField(
         _l("Disable"), description=_l("Like suspended, and not billed at all.")
     )
+    note = _why()
 
 
-class HoldForm(NoteForm):
+class HoldForm(OperatorForm):
     """Do not suspend before a day."""
 
     until = DateField(
         _l("Not before"), [Optional()], description=_l("Empty: the hold ends.")
     )
+    note = _why()
 
 
 @pages.route("/suspend", methods=["GET", "POST"])
@@ -156,9 +163,13 @@ def pause(customer_id: int) -> Page:
         title=_("Resume") if is_paused else _("Pause"),
         button=_("Resume") if is_paused else _("Pause him"),
         told=[
-            _("The time he was paused is not billed.")
+            _("He has service again. No bill to come covers the time of the pause.")
             if is_paused
-            else _("No service and no bills until he is resumed.")
+            else _("No service, and no bill for the time until he is resumed."),
+            _(
+                "What is billed or bought already stays: a pause moves no due date and"
+                " no validity. A credit note gives back what he did not use of a bill."
+            ),
         ],
         hurts=not is_paused,
     )

@@ -12,6 +12,7 @@ from billing_core.db.ledger import list_bills
 from billing_core.db.operators import list_operators
 from billing_core.db.packages import list_packages
 from billing_core.db.profiles import list_profiles
+from billing_core.db.web_lists import OWN
 from billing_core.errors import BillingError
 from billing_core.kinds import BILLINGS
 from billing_core.permissions import Permission
@@ -49,7 +50,7 @@ from web.forms import (
     refuse,
 )
 from web.giving import packages_to_give, profiles_to_give
-from web.sellers import seller_choices
+from web.sellers import seller_choices, sellers
 from web.usage import usage_chart
 from web.words import say
 
@@ -148,6 +149,7 @@ def show(customer_id: int) -> str:
     return render_template(
         "customers/show.html",
         customer=customer,
+        owner=sellers().get(customer.operator_id or OWN),
         subscription=read_subscription(at.conn, customer_id),
         fair_use=read_use(at.conn, customer_id, now=at.now),
         wallet=records.list_wallet(at.conn, customer_id, limit=_SHOWN),

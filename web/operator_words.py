@@ -8,7 +8,7 @@ from billing_core.permissions import Permission as P
 PERMISSIONS: dict[P, LazyString] = {
     P.VIEW_CUSTOMERS: _l("see customers and who is online"),
     P.ADD_CUSTOMERS: _l("add and import customers"),
-    P.EDIT_CUSTOMERS: _l("edit customers: name, mobile, password, device"),
+    P.EDIT_CUSTOMERS: _l("edit customers: name, mobile, password, device, address"),
     P.CHANGE_SERVICE: _l("suspend, activate, hold, pause, disconnect"),
     P.CHANGE_PACKAGES: _l("change packages and billing profiles"),
     P.VIEW_BILLS: _l("see bills"),
@@ -21,7 +21,7 @@ PERMISSIONS: dict[P, LazyString] = {
     P.VIEW_REPORTS: _l("see dashboard and summaries"),
     P.MANAGE_CARDS: _l("make, print, activate and void recharge cards"),
     P.SELL_CARDS: _l("redeem recharge cards for customers"),
-    P.MANAGE_OPERATORS: _l("have operators below him"),
+    P.MANAGE_OPERATORS: _l("have operators below him, and give customers to them"),
     P.MANAGE_BILLING: _l("edit billing profiles and VAT"),
     P.MANAGE_PACKAGES: _l("edit packages"),
     P.MANAGE_NETWORK: _l("edit NAS"),

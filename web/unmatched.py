@@ -20,6 +20,7 @@ from billing_core.services.payments.unmatched import (
     assign,
     dismiss,
     payers_reference,
+    reopen,
     show_notice,
     suggest,
 )
@@ -188,6 +189,20 @@ def put_aside(notice_id: int) -> Page:
         hurts=True,
     )
     return act(form, do, asked, field="reason")
+
+
+@pages.post("/<int:notice_id>/reopen")
+def take_up_again(notice_id: int) -> Page:
+    """Let money that was put aside wait for its owner again."""
+    at, shown = desk(), _shown(notice_id)
+    try:
+        reopen(at.conn, notice_id, operator=at.actor, now=at.now)
+    except BillingError as error:
+        flash(told(error), "error")
+    else:
+        name = shown.notice.transaction_id
+        flash(_("%(name)s waits for its owner again.", name=name))
+    return redirect(_address(notice_id), 303)
 
 
 def _see_all() -> None:

@@ -198,3 +198,16 @@ def static_ip_(username: str, address: str | None) -> None:
             desk.conn, username, address or None, actor=desk.actor, now=desk.now
         )
     click.echo(f"{username} gets {address or 'an address of the pool'} at each login.")
+
+
+@customer.command("give")
+@click.argument("username")
+@click.argument("operator", required=False)
+def give(username: str, operator: str | None) -> None:
+    """Make USERNAME a customer of OPERATOR; without it, the provider's own."""
+    with at_desk() as desk:
+        customers.give_to_operator(
+            desk.conn, username, operator, actor=desk.actor, now=desk.now
+        )
+    whose = f"{operator}'s" if operator else "the provider's own"
+    click.echo(f"{username} is {whose} customer.")

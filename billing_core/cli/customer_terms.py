@@ -144,7 +144,10 @@ def pause(username: str, note: str) -> None:
 @click.argument("username")
 @click.option("--note", default="", help="Why, for the log.")
 def resume(username: str, note: str) -> None:
-    """Let paused USERNAME go on; no bill to come covers the time he was paused."""
+    """Let paused USERNAME go on; no bill to come covers the time he was paused.
+
+    A bill that he has stays: khata bill credit gives a part of it back.
+    """
     with at_desk() as desk:
         suspension.resume(
             desk.conn, username, note=note, actor=desk.actor, now=desk.now

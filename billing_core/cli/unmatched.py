@@ -16,6 +16,7 @@ from billing_core.services.payments.unmatched import (
     ask_about_notice,
     assign,
     dismiss,
+    reopen,
     show_notice,
     suggest,
 )
@@ -107,7 +108,7 @@ def assign_(transaction: str, username: str, amount: Decimal) -> None:
 @click.argument("transaction")
 @click.option("--reason", required=True, help="Why; it stays with the money.")
 def dismiss_(transaction: str, reason: str) -> None:
-    """Say that TRANSACTION is no customer's money; nothing is deleted."""
+    """Say that TRANSACTION is no customer's money; nothing is deleted: see reopen."""
     with at_desk() as desk:
         done = dismiss(
             desk.conn,
@@ -117,6 +118,17 @@ def dismiss_(transaction: str, reason: str) -> None:
             now=desk.now,
         )
     click.echo(f"{done.transaction_id} is dismissed: {done.reason}.")
+
+
+@unmatched.command("reopen")
+@click.argument("transaction")
+def reopen_(transaction: str) -> None:
+    """Let TRANSACTION, which was dismissed, wait for its owner again."""
+    with at_desk() as desk:
+        done = reopen(
+            desk.conn, _find(desk, transaction), operator=desk.actor, now=desk.now
+        )
+    click.echo(f"{done.transaction_id} waits for its owner again.")
 
 
 def _find(desk: Desk, transaction: str) -> int:

@@ -13,6 +13,7 @@ from billing_core.db.ledger import list_entries
 from billing_core.db.receipts import receipt_number
 from billing_core.services import wallets
 from billing_core.services.cash import take_cash
+from billing_core.services.credit_limits import set_credit_limit
 
 
 @click.group()
@@ -118,6 +119,17 @@ def adjust(username: str, amount: Decimal, reason: str, key: str | None) -> None
             now=desk.now,
         )
     click.echo(f"The wallet of {username} is adjusted by {amount} (entry {entry_id}).")
+
+
+@wallet.command("credit")
+@click.argument("username")
+@click.argument("limit", type=Amount())
+def credit(username: str, limit: Decimal) -> None:
+    """Let USERNAME owe up to LIMIT for days, packages and sessions; 0: nothing."""
+    with at_desk() as desk:
+        set_credit_limit(desk.conn, username, limit, actor=desk.actor, now=desk.now)
+        currency = desk.settings.currency
+    click.echo(f"{username} may owe {limit} {currency}.")
 
 
 @wallet.command("reverse")

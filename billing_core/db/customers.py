@@ -178,6 +178,12 @@ def insert_customer(
     return customer_id
 
 
+def set_credit_limit(conn: Connection, customer_id: int, credit_limit: Decimal) -> None:
+    """Say how much a customer may owe."""
+    values = {"customer_id": customer_id, "credit_limit": credit_limit}
+    conn.execute(_QUERIES["set_credit_limit"], values)
+
+
 def find_customer_id(conn: Connection, username: str) -> int:
     """Return the id of the customer with this username."""
     row = conn.execute(_QUERIES["find_customer_id"], {"username": username}).fetchone()

@@ -172,6 +172,11 @@ def set_dismissed(
     return cursor.rowcount == 1
 
 
+def set_reopened(conn: Connection, notice_id: int) -> None:
+    """Note that money that was put aside waits for its owner again."""
+    conn.execute(_QUERIES["set_reopened"], {"notice_id": notice_id})
+
+
 def suggest_customers(
     conn: Connection, *, number: str | None, reference: str | None
 ) -> list[Suggestion]:

@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
 from billing_core.errors import BillingError
+from billing_core.permissions import OPERATOR, SUB_OPERATOR
 
 _QUERIES = load_queries("operators")
 
@@ -132,6 +133,16 @@ def find_operator(conn: Connection, username: str) -> Operator:
         ).fetchone()
     if found is None:
         raise UnknownOperatorError(username)
+    return found
+
+
+def find_seller(conn: Connection, username: str) -> Operator:
+    """Return who may have customers of his own: an operator or a sub-operator."""
+    found = find_operator(conn, username)
+    if found.role not in (OPERATOR, SUB_OPERATOR):
+        raise OperatorError(
+            username, "only operators and sub-operators have customers of their own"
+        )
     return found
 
 

@@ -7,7 +7,7 @@ from billing_core.db import customers as db
 from billing_core.db import static_addresses, web_sessions
 from billing_core.db import suspension as suspension_db
 from billing_core.db.connect import Connection, in_transaction
-from billing_core.db.operators import find_operator
+from billing_core.db.operators import find_seller
 from billing_core.fair_use import FAIR_USE
 from billing_core.passwords import seal_password
 from billing_core.reminders import Event
@@ -98,7 +98,9 @@ def give_to_operator(
 
     def work() -> None:
         customer_id = db.find_customer_id(conn, username)
-        operator_id = find_operator(conn, operator).operator_id if operator else None
+        operator_id = find_seller(conn, operator).operator_id if operator else None
+        if db.read_customer(conn, customer_id).operator_id == operator_id:
+            return
         db.set_operator(conn, customer_id, operator_id)
         db.log_customer_event(
             conn,
@@ -142,6 +144,8 @@ def set_static_address(
 
     def work() -> None:
         customer_id = db.find_customer_id(conn, username)
+        if db.read_customer(conn, customer_id).framed_ip == address:
+            return
         static_addresses.release_static_address(conn, customer_id)
         if address is not None:
             static_addresses.take_static_address(conn, customer_id, address)

@@ -27,12 +27,7 @@ def set_special_price(
     """
 
     def work(standing: Standing) -> None:
-        facts = standing.facts
-        if amount is not None:
-            check_special_price(facts.package.name, facts.package.billing, amount)
-        db.set_special_price(conn, facts.customer_id, amount)
-        note = f"{facts.special_price or 'none'} -> {amount or 'none'}"
-        log_terms(conn, facts.customer_id, "special price", note, actor=actor, now=now)
+        _write_special_price(conn, standing, amount, actor=actor, now=now)
 
     with_customer(conn, username, work)
 
@@ -44,10 +39,28 @@ def set_discount(
     check_discount(percent)
 
     def work(standing: Standing) -> None:
-        facts = standing.facts
-        db.set_discount(conn, facts.customer_id, percent)
-        note = f"{facts.discount_percent} % -> {percent} %"
-        log_terms(conn, facts.customer_id, "discount", note, actor=actor, now=now)
+        _write_discount(conn, standing, percent, actor=actor, now=now)
+
+    with_customer(conn, username, work)
+
+
+def set_price(
+    conn: Connection,
+    username: str,
+    amount: Decimal | None,
+    percent: Decimal,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Say both, special price and discount, or neither; what stays is not logged."""
+    check_discount(percent)
+
+    def work(standing: Standing) -> None:
+        if amount != standing.facts.special_price:
+            _write_special_price(conn, standing, amount, actor=actor, now=now)
+        if percent != standing.facts.discount_percent:
+            _write_discount(conn, standing, percent, actor=actor, now=now)
 
     with_customer(conn, username, work)
 
@@ -72,6 +85,36 @@ def check_discount(percent: Decimal) -> None:
         raise ChangeError(
             f"A discount is 0 to 100 percent with at most two decimals, not {percent}."
         )
+
+
+def _write_special_price(
+    conn: Connection,
+    standing: Standing,
+    amount: Decimal | None,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    facts = standing.facts
+    if amount is not None:
+        check_special_price(facts.package.name, facts.package.billing, amount)
+    db.set_special_price(conn, facts.customer_id, amount)
+    note = f"{facts.special_price or 'none'} -> {amount or 'none'}"
+    log_terms(conn, facts.customer_id, "special price", note, actor=actor, now=now)
+
+
+def _write_discount(
+    conn: Connection,
+    standing: Standing,
+    percent: Decimal,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    facts = standing.facts
+    db.set_discount(conn, facts.customer_id, percent)
+    note = f"{facts.discount_percent} % -> {percent} %"
+    log_terms(conn, facts.customer_id, "discount", note, actor=actor, now=now)
 
 
 def with_customer(

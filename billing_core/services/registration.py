@@ -7,7 +7,7 @@ from decimal import Decimal
 from billing_core.cycles import minute_of
 from billing_core.db import customers as db
 from billing_core.db.connect import Connection, in_transaction
-from billing_core.db.operators import find_operator
+from billing_core.db.operators import find_seller
 from billing_core.db.packages import Package, find_package_on_sale
 from billing_core.db.profiles import Profile, find_profile
 from billing_core.kinds import STATIC, check_terms, usual_kind
@@ -67,7 +67,7 @@ def add_customer(
         profile = find_profile(conn, found) if found is not None else None
         operator = registration.operator
         operator_id = (
-            find_operator(conn, operator).operator_id if operator is not None else None
+            find_seller(conn, operator).operator_id if operator is not None else None
         )
         customer = draft_customer(
             registration, package, profile, operator_id, secret_key=secret_key, now=now

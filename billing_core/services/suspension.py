@@ -150,7 +150,10 @@ def hold(
 def pause(
     conn: Connection, username: str, *, note: str, actor: str, now: datetime
 ) -> int:
-    """Pause a customer: no service and no bills; returns how many sessions are cut."""
+    """Pause a customer: no service and no bills; returns how many sessions are cut.
+
+    What is billed already stays: a credit note gives a part of it back.
+    """
 
     def work() -> int:
         customer_id = customers_db.find_customer_id(conn, username)
@@ -178,7 +181,7 @@ def pause(
 def resume(
     conn: Connection, username: str, *, note: str, actor: str, now: datetime
 ) -> None:
-    """Let a paused customer go on; what was paused is not billed."""
+    """Let a paused customer go on; no bill to come covers the time of the pause."""
 
     def work() -> None:
         customer_id = customers_db.find_customer_id(conn, username)

@@ -16,6 +16,10 @@ INSERT INTO login (username, customer_id) VALUES (%(username)s, %(customer_id)s)
 -- An empty wallet.
 INSERT INTO wallet (customer_id, credit_limit) VALUES (%(customer_id)s, %(credit_limit)s)
 
+-- set_credit_limit --
+-- How much a customer may owe.
+UPDATE wallet SET credit_limit = %(credit_limit)s WHERE customer_id = %(customer_id)s
+
 -- find_customer_id --
 -- Who has this username.
 SELECT customer_id FROM login WHERE username = %(username)s

@@ -61,6 +61,11 @@ UPDATE gateway_notice
    SET state = 'dismissed', reason = %(reason)s, decided_by = %(actor)s, decided_at = %(now)s
  WHERE notice_id = %(notice_id)s AND state = 'unmatched'
 
+-- set_reopened --
+-- It waits for its owner again, as if nobody had put it aside.
+UPDATE gateway_notice SET state = 'unmatched', reason = '', decided_by = NULL, decided_at = NULL
+ WHERE notice_id = %(notice_id)s AND state = 'dismissed'
+
 -- suggest_customers --
 -- Whose this money may be: who has the number that sent it, or is called as its reference
 -- says. (LIKE ANY of a list would look at every customer.)

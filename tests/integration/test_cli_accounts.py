@@ -479,6 +479,34 @@ def test_a_static_address_is_one_customers_alone_until_he_lets_it_go(
     assert khata.ok("customer", "show", name, "--json").json["static_ip"] is None
 
 
+def test_a_credit_limit_is_set(khata: Khata, name: str) -> None:
+    a_customer(khata, name, balance="5")
+    assert f"{name} may owe 100.00 BDT" in khata.ok("wallet", "credit", name, "100").out
+    shown = khata.ok("wallet", "show", name, "--json").json
+    assert (shown["credit_limit"], shown["available"]) == ("100.00", "105.00")
+    told = khata("wallet", "credit", name, "--", "-1")
+    assert told.code != 0
+    assert khata("wallet", "credit", "nobody", "1").code == 1
+
+
+def test_a_customer_is_given_to_an_operator(khata: Khata, name: str) -> None:
+    a_customer(khata, name)
+    for who, role in ((f"{name}.seller", "operator"), (f"{name}.clerk", "manager")):
+        how = ("--role", role, "--password-file", "-")
+        khata.ok("operator", "add", who, *how, stdin="long-enough-1\n")
+    out = khata.ok("customer", "give", name, f"{name}.seller").out
+    assert out == f"{name} is {name}.seller's customer.\n"
+    told = khata("customer", "give", name, f"{name}.clerk")
+    assert told.code == 1
+    assert "only operators and sub-operators have customers" in told.err
+    assert "provider's own" in khata.ok("customer", "give", name).out
+    log = khata.ok("customer", "show", name, "--json").json["log"]
+    assert [e["note"] for e in log if e["what"] == "operator changed"] == [
+        "the provider's own",
+        f"{name}.seller",
+    ]
+
+
 def test_what_is_no_device_is_not_bound(khata: Khata, name: str) -> None:
     a_customer(khata, name)
     told = khata("customer", "bind-mac", name, "zz")

@@ -86,6 +86,14 @@ def test_money_that_is_no_customers_is_dismissed_by_the_command_line(
     out = provider.khata.ok("pay", "unmatched", "list").out
     assert out == "No money waits for its owner.\n"
     assert "our own" in provider.khata.ok("pay", "unmatched", "list", "--all").out
+    out = provider.khata.ok("pay", "unmatched", "reopen", trx_id.lower()).out
+    assert out == f"{trx_id} waits for its owner again.\n"
+    (waiting,) = provider.khata.ok("pay", "unmatched", "list", "--json").json
+    assert waiting["transaction_id"] == trx_id
+    assert (
+        "only what was put aside"
+        in provider.khata("pay", "unmatched", "reopen", trx_id).err
+    )
 
 
 def test_bkash_is_asked_for_a_transfer_by_the_command_line(
@@ -106,7 +114,7 @@ def test_bkash_is_asked_for_a_transfer_by_the_command_line(
 
 
 def test_a_transaction_that_nobody_told_of_is_named(provider: Provider) -> None:
-    for words in (("show",), ("ask",), ("dismiss", "--reason", "x")):
+    for words in (("show",), ("ask",), ("reopen",), ("dismiss", "--reason", "x")):
         told = provider.khata("pay", "unmatched", words[0], "6HNOSUCH", *words[1:])
         assert told.code == 1
         assert "6HNOSUCH" in told.err

@@ -16,6 +16,7 @@ from billing_core.services.payments.transfers import DuplicateTransferError
 from billing_core.services.payments.unmatched import (
     NoticeError,
     dismiss,
+    reopen,
     show_notice,
 )
 from billing_core.services.payments.waiting import read_shown
@@ -170,6 +171,34 @@ def test_what_is_no_customers_is_dismissed_with_a_reason_and_the_row_stays(
     assert logged == [
         ("operator:nila", f"bkash {notice.transaction_id}: our own money")
     ]
+
+
+def test_what_was_put_aside_is_taken_up_again_and_given_to_whose_it_is(
+    conn: Connection, wallet: Wallet
+) -> None:
+    notice, customer_id = told(conn, wallet), someone(conn)
+    who: dict[str, Any] = {"operator": "operator:nila", "now": NOON}
+    with pytest.raises(NoticeError, match="is unmatched: only what was put aside"):
+        reopen(conn, notice.notice_id, **who)
+    dismiss(conn, notice.notice_id, reason="our own money", **who)
+
+    again = reopen(conn, notice.notice_id, **who)
+
+    assert (again.state, again.reason, again.decided_by) == ("unmatched", "", None)
+    assert [each.notice_id for each in find_unmatched(conn, limit=9)] == [
+        notice.notice_id
+    ]
+    given(conn, again, customer_id)
+    assert posted(conn, customer_id) == D("500.00")
+    with pytest.raises(NoticeError, match="is credited: only"):
+        reopen(conn, notice.notice_id, **who)
+    ((note,),) = rows(
+        conn, "SELECT note FROM operator_event WHERE what = 'unmatched money reopened'"
+    )
+    assert note == (
+        f"bkash {notice.transaction_id}; operator:nila had put it aside: our own money"
+    )
+    assert audited(conn) == []
 
 
 def test_assigned_money_is_given_back_by_hand_for_it_has_no_checkout(

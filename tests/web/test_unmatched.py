@@ -199,6 +199,28 @@ def test_what_is_no_customers_is_put_aside_with_a_reason(
     assert "our own money" in admin.get(page_of).text
 
 
+def test_what_was_put_aside_is_taken_up_again(site: Site, shop: Shop) -> None:
+    page_of = told(site, shop)
+    admin = site.as_admin()
+    assert "/reopen" not in admin.get(page_of).text
+    early = admin.post(f"{page_of}/reopen")
+    assert early.status_code == 303
+    assert "only what was put aside" in alerts(admin.get(page_of).text)
+    admin.post(f"{page_of}/dismiss", {"reason": "our own money"})
+    assert f"{page_of}/reopen" in admin.get(page_of).text
+
+    assert admin.post(f"{page_of}/reopen").location == page_of
+
+    page = admin.get(page_of).text
+    assert "waits for its owner again" in page
+    assert 'name="username"' in page
+    assert page_of in admin.get("/verify").text
+    assert "our own money" in admin.get("/audit-log").text
+    assert admin.get(f"{page_of}/reopen").status_code == 405
+    assert site.anonymous().post(f"{page_of}/reopen").status_code == 303
+    assert site.as_manager("view_bills").post(f"{page_of}/reopen").status_code == 403
+
+
 def test_an_empty_list_says_what_will_come(site: Site) -> None:
     assert "app" in site.as_admin().get("/verify/unmatched").text
 
@@ -213,6 +235,7 @@ def test_nobodys_money_is_not_for_those_who_see_only_their_own_customers(
     for path in ("/verify/unmatched", page_of, f"{page_of}/dismiss"):
         assert dhanmondi.get(path).status_code == 404
     assert dhanmondi.post(f"{page_of}/ask").status_code == 404
+    assert dhanmondi.post(f"{page_of}/reopen").status_code == 404
     form = {"username": "x", "amount": "500"}
     assert dhanmondi.post(page_of, form).status_code == 404
     assert site.anonymous().get(page_of).status_code == 303

@@ -31,7 +31,7 @@ from billing_core.services.payments.transfer_answers import hold_against, search
 from billing_core.stored_answers import read_answer, write_answer
 from billing_core.transfers import Claim, compare_money, judge_money
 
-_UNMATCHED = "unmatched"
+_UNMATCHED, _DISMISSED = "unmatched", "dismissed"
 _WORD_LENGTH_MIN = 4
 
 
@@ -215,6 +215,30 @@ def dismiss(
             actor=operator,
             what="unmatched money dismissed",
             note=f"{notice.gateway} {notice.transaction_id}: {reason.strip()}",
+        )
+        return db.read_notice(conn, notice_id)
+
+    return in_transaction(conn, work)
+
+
+def reopen(conn: Connection, notice_id: int, *, operator: str, now: datetime) -> Notice:
+    """Let money that was put aside wait for its owner again; the log keeps why."""
+
+    def work() -> Notice:
+        notice = db.lock_notice(conn, notice_id)
+        if notice.state != _DISMISSED:
+            raise NoticeError(
+                f"{notice.transaction_id} is {notice.state}: only what was put aside"
+                " is taken up again."
+            )
+        db.set_reopened(conn, notice_id)
+        log_operator_event(
+            conn,
+            at=now,
+            actor=operator,
+            what="unmatched money reopened",
+            note=f"{notice.gateway} {notice.transaction_id}; {notice.decided_by} had"
+            f" put it aside: {notice.reason}",
         )
         return db.read_notice(conn, notice_id)
 
