@@ -4,10 +4,11 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from billing_core.db.corrections import BillStanding
+from billing_core.db.corrections import BillStanding, find_bill
 from billing_core.errors import BillingError
 from billing_core.permissions import Permission
 from billing_core.services.cash import take_cash, was_taken
+from billing_core.services.charges import bill_again
 from billing_core.services.corrections import credit_bill, void_bill
 from billing_core.services.due_dates import move_due_date
 from web.access import Page, my_bill, operator_pages, require, safe_next
@@ -152,6 +153,27 @@ def due(customer_id: int, bill_id: int) -> Page:
         told=_("When he would be suspended over it moves as far."),
     )
     return act(form, do, asked, field="due_on")
+
+
+@pages.route("/<int:customer_id>/<int:bill_id>/again", methods=["GET", "POST"])
+def again(customer_id: int, bill_id: int) -> Page:
+    """Bill the period of a void bill anew."""
+    require(Permission.CORRECT_BILLS)
+    bill, at = my_bill(customer_id, bill_id), desk()
+
+    def do() -> str:
+        made = bill_again(
+            at.conn, bill.name, actor=at.actor, now=at.now, zone=at.settings.zone
+        )
+        flash(_("Bill %(name)s is issued.", name=made))
+        _owner, made_id = find_bill(at.conn, made)
+        return url_for("bills.show", customer_id=customer_id, bill_id=made_id)
+
+    told = _(
+        "At the price and VAT that hold for him now; once, however often it is asked."
+    )
+    asked = _asked(bill, title=_("Bill again"), button=_("Bill it again"), told=told)
+    return act(OperatorForm(), do, asked)
 
 
 @pages.post("/many")

@@ -129,6 +129,7 @@ def _is_here(place: Place) -> bool:
 _ENDPOINTS = frozenset(place.endpoint for group in GROUPS for place in group.places)
 #: Blueprints whose pages belong to another's list.
 _OWNERS = {
+    "customer_bills": "customers",
     "customer_identity": "customers",
     "customer_money": "customers",
     "customer_records": "customers",
