@@ -12,6 +12,7 @@ from billing_core.db.card_tries import count_tries
 from billing_core.db.cards import Batch
 from billing_core.db.customers import UnknownCustomerError, find_customer_id
 from billing_core.db.operators import list_operators
+from billing_core.db.web_customers import is_customer_of
 from billing_core.permissions import Permission
 from web import lists
 from web.access import Page, current_operator, operator_pages
@@ -214,7 +215,7 @@ def _wanted_tries(form: TryFilterForm) -> db.TryFilter | None:
     customer_id = None
     if form.customer.data:
         try:
-            customer_id = find_customer_id(desk().conn, form.customer.data)
+            customer_id = _my_customer_named(form.customer.data)
         except UnknownCustomerError as error:
             refuse(form, error, "customer")
             return None
@@ -223,3 +224,12 @@ def _wanted_tries(form: TryFilterForm) -> db.TryFilter | None:
         bad_only=bool(form.bad.data),
         customer_id=customer_id,
     )
+
+
+def _my_customer_named(username: str) -> int:
+    """Return a customer of the operator's; that there is another he is not told."""
+    conn, scope = desk().conn, current_operator().scope
+    customer_id = find_customer_id(conn, username)
+    if not is_customer_of(conn, customer_id, scope):
+        raise UnknownCustomerError(username)
+    return customer_id

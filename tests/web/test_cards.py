@@ -256,6 +256,15 @@ def test_a_reseller_who_manages_cards_has_only_his_shops(
     assert mine.status_code == 303
 
 
+def test_a_reseller_does_not_find_out_usernames_of_others(shops: Site) -> None:
+    a_customer(shops.conn, a_package(shops.conn), username="somebody")
+    mirpur = shops.as_somebody("mirpur", "operator", ("manage_cards",))
+    for username in ("somebody", "nobody"):
+        answer = mirpur.get(f"/cards/tries?customer={username}")
+        assert answer.status_code == 400
+        assert f"There is no customer {username}." in answer.text
+
+
 def test_only_who_manages_cards_sees_them(shops: Site) -> None:
     batch = a_batch(shops.conn)
     for path in (
