@@ -9,7 +9,7 @@ from billing_core.services.link_messages import SentLink, send_link
 from web.access import Page, operator_pages, safe_next
 from web.chosen import chosen_bills
 from web.desk import desk
-from web.forms import OperatorForm
+from web.forms import KeyedForm
 from web.refusals import told
 
 pages = operator_pages("bill_links", "/bills/links", needs=Permission.SEND_MESSAGES)
@@ -29,14 +29,14 @@ def ask() -> Page:
         return redirect(url_for("bills.index"), 303)
     _public_url()
     return render_template(
-        "bills/links.html", form=OperatorForm(), bills=chosen_bills(), back=_back()
+        "bills/links.html", form=KeyedForm(), bills=chosen_bills(), back=_back()
     )
 
 
 @pages.post("/send")
 def send() -> Page:
     """Make a link for each bill, queue its message, and show it: once."""
-    bills, form, public_url, at = chosen_bills(), OperatorForm(), _public_url(), desk()
+    bills, form, public_url, at = chosen_bills(), KeyedForm(), _public_url(), desk()
     if not form.validate():
         page = render_template("bills/links.html", form=form, bills=bills, back=_back())
         return page, 422
@@ -50,6 +50,7 @@ def send() -> Page:
                     bill,
                     public_url=public_url,
                     secret_key=at.settings.secret_key,
+                    key=form.key.data,
                     actor=at.actor,
                     now=at.now,
                 )

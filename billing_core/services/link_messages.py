@@ -29,12 +29,14 @@ def send_link(
     *,
     public_url: str,
     secret_key: bytes,
+    key: str | None = None,
     actor: str,
     now: datetime,
 ) -> SentLink:
     """Make a link for what is open of a bill; queue a message by each way there is.
 
-    In one transaction: no link is sent that opens nothing.
+    In one transaction: no link is sent that opens nothing. Asked for with the same key
+    again, the customer gets no second message.
     """
 
     def work() -> SentLink:
@@ -48,7 +50,9 @@ def send_link(
             now=now,
         )
         address = link_address(public_url, made.token)
-        messages = _messages(conn, bill, made, address)
+        # Each link is told once; those of one form that came twice, once together.
+        subject = str(made.link_id) if key is None else f"{bill.bill_id} {key}"
+        messages = _messages(conn, bill, made, address, subject)
         if messages:
             db.insert_messages(conn, messages, now)
         return SentLink(
@@ -63,7 +67,7 @@ def send_link(
 
 
 def _messages(
-    conn: Connection, bill: BillStanding, made: NewLink, address: str
+    conn: Connection, bill: BillStanding, made: NewLink, address: str, subject: str
 ) -> list[db.NewMessage]:
     policy, locality = db.read_policy(conn)
     customer = customers_db.read_customer(conn, bill.customer_id)
@@ -87,8 +91,7 @@ def _messages(
             db.NewMessage(
                 customer.customer_id,
                 Event.PAYMENT_LINK.value,
-                # Each link is told once.
-                str(made.link_id),
+                subject,
                 channel,
                 recipient,
                 customer.language,

@@ -44,6 +44,23 @@ def test_a_link_is_sent_and_opens_the_payment_of_its_bill(known_site: Site) -> N
     assert PUBLIC + address in body
 
 
+def test_a_page_of_links_that_is_loaded_anew_sends_no_second_message(
+    known_site: Site,
+) -> None:
+    bill = a_billed_customer(known_site, mail="rahim@example.com")
+    write_policy(known_site.conn, ReminderPolicy(channels=("mail",)))
+    admin = known_site.as_admin()
+    asked = admin.get(f"/bills/links?bill={bill[0]}-{bill[1]}").text
+    key = re.search(r'name="key"[^>]*value="([^"]+)"', asked)
+    assert key is not None
+    sent = {"bill": f"{bill[0]}-{bill[1]}", "key": key[1]}
+    for _ in range(2):
+        assert "/pay/link/" in admin.post("/bills/links/send", sent).text
+    assert rows(known_site.conn, "SELECT count(*) FROM message") == [(1,)]
+    admin.post("/bills/links/send", sent | {"key": "k" * 32})
+    assert rows(known_site.conn, "SELECT count(*) FROM message") == [(2,)]
+
+
 def test_where_no_message_can_go_the_links_are_shown_all_the_same(
     known_site: Site,
 ) -> None:
