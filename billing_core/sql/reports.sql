@@ -11,7 +11,7 @@ SELECT s.session_id, s.customer_id, s.username, n.name AS nas, p.name AS package
   LEFT JOIN nas n ON n.nas_id = s.nas_id
  WHERE (%(customer_id)s::bigint IS NULL OR s.customer_id = %(customer_id)s)
    AND (%(session_id)s::bigint IS NULL OR s.session_id = %(session_id)s)
-   AND (NOT %(running)s OR s.ended_at IS NULL)
+   AND (NOT %(running)s OR s.ended_at IS NULL AND s.session_id > 0)
  ORDER BY s.session_id DESC LIMIT %(limit)s
 
 -- list_rejects --

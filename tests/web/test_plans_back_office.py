@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing_core.db import packages, web_cards, web_logs, web_network
+from billing_core.db import packages, reports, web_cards, web_logs, web_network
 from billing_core.db.connect import Connection
+from billing_core.db.sessions import find_session_customer
 from tests.web.plans import Explained, assert_nothing_walked, filled, watching
 
 BIG = {
@@ -75,6 +76,15 @@ def test_who_is_online_is_read_by_indexes(
     for after in (None, 9000):
         web_network.list_online(watched, wanted, mine, now=LATE, after=after, limit=51)
     web_network.total_online(watched, wanted, mine, now=LATE)
+
+
+def test_who_is_online_and_one_session_are_found_by_indexes_on_the_command_line(
+    watched: Connection,
+) -> None:
+    online = reports.list_sessions(watched, customer_id=None, running=True, limit=20)
+    assert len(online) == 20
+    found = find_session_customer(watched, online[0].session_id)
+    assert found == online[0].customer_id
 
 
 @pytest.mark.parametrize("scope", SCOPES)

@@ -126,8 +126,10 @@ CREATE INDEX bill_newest ON bill (issued_at, bill_id);
 CREATE INDEX bill_open_newest ON bill (issued_at, bill_id) WHERE status IN ('unpaid', 'partial');
 CREATE INDEX bill_by_due ON bill USING brin (due_at) WITH (autosummarize = on);
 
--- Logins of the last hours.
-CREATE INDEX acct_session_by_start ON acct_session USING brin (started_at) WITH (autosummarize = on);
+-- Logins of the last hours; and a session by its number, which people ask for. Both grow
+-- as the table does, so that an entry for some pages is enough.
+CREATE INDEX acct_session_by_start ON acct_session
+    USING brin (started_at, session_id) WITH (autosummarize = on);
 -- Whose line a redirected browser comes from: suspended ones only, so it stays small.
 CREATE INDEX acct_session_restricted ON acct_session (framed_ip) WHERE ended_at IS NULL AND is_restricted;
 -- What is owed in all.
