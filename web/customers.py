@@ -17,7 +17,7 @@ from billing_core.errors import BillingError
 from billing_core.kinds import BILLINGS
 from billing_core.permissions import Permission
 from billing_core.services.registration import Registration, add_customer
-from web import exports, lists
+from web import customers_to_come, exports, lists
 from web.access import (
     Page,
     current_operator,
@@ -46,7 +46,6 @@ from web.forms import (
     StringField,
     TextAreaField,
     choices_of,
-    day_starts,
     refuse,
 )
 from web.giving import packages_to_give, profiles_to_give
@@ -115,17 +114,17 @@ def index() -> Page:
             "customers/list.html", form=form, slice=None, totals=None
         ), 400
     at, scope, wanted = desk(), current_operator().scope, _wanted(form)
-    size = lists.page_size()
-    rows = db.list_customers(
-        at.conn, wanted, scope, after=lists.after_id(), limit=size + 1
-    )
-    last = str(rows[size - 1].customer_id) if len(rows) > size else None
-    return render_template(
-        "customers/list.html",
-        form=form,
-        slice=lists.cut(rows, last, size),
-        totals=db.total_customers(at.conn, wanted, scope),
-    )
+    size, by = lists.page_size(), form.suspended_by.data
+    if by is not None:
+        cut, totals = customers_to_come.page(at, wanted, scope, by, size)
+    else:
+        rows = db.list_customers(
+            at.conn, wanted, scope, after=lists.after_id(), limit=size + 1
+        )
+        last = str(rows[size - 1].customer_id) if len(rows) > size else None
+        cut = lists.cut(rows, last, size)
+        totals = db.total_customers(at.conn, wanted, scope)
+    return render_template("customers/list.html", form=form, slice=cut, totals=totals)
 
 
 @pages.get("/export.<any(csv, xlsx):suffix>")
@@ -136,8 +135,12 @@ def export(suffix: str) -> Page:
         return render_template(
             "customers/list.html", form=form, slice=None, totals=None
         ), 400
-    at = desk()
-    rows = db.stream_customers(at.conn, _wanted(form), current_operator().scope)
+    at, scope, by = desk(), current_operator().scope, form.suspended_by.data
+    rows = (
+        db.stream_customers(at.conn, _wanted(form), scope)
+        if by is None
+        else customers_to_come.stream(at, _wanted(form), scope, by)
+    )
     name = f"customers-{at.now.astimezone(at.settings.zone):%Y-%m-%d}"
     return exports.hand_out(suffix, name, _COLUMNS, rows)
 
@@ -276,7 +279,6 @@ def _wanted(form: CustomerFilterForm) -> db.CustomerFilter:
         owing=bool(form.owing.data),
         online=bool(form.online.data),
         parked=bool(form.parked.data),
-        suspended_by=day_starts(form.suspended_by.data, after_days=1),
     )
 
 

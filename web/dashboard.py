@@ -11,6 +11,7 @@ from billing_core.db import web_dashboard as db
 from billing_core.db.overview import read_overview
 from billing_core.db.web_lists import Scope
 from billing_core.permissions import Permission
+from billing_core.services.suspensions_to_come import count_to_come, end_of
 from web.access import current_operator, may, operator_pages
 from web.charts import Chart, Series
 from web.desk import Desk, desk
@@ -36,12 +37,14 @@ def index() -> str:
     )
     # To the end of a day, as the list of customers counts it that the figure leads to.
     cut_by = today + timedelta(days=_CUT_WITHIN_DAYS)
-    soon = day_starts(cut_by, after_days=1)
-    assert soon is not None  # noqa: S101 - a day was given
+    zone = at.settings.zone
     watches = may(Permission.VIEW_LOGS)
     return render_template(
         "dashboard.html",
-        standing=db.read_standing(at.conn, scope, soon=soon),
+        standing=db.read_standing(at.conn, scope),
+        to_be_cut=count_to_come(
+            at.conn, scope, end_of(cut_by, zone), now=at.now, zone=zone
+        ),
         cut_by=cut_by,
         first=today.replace(day=1),
         last=today,

@@ -36,9 +36,14 @@ def cut(rows: Sequence[Row], key: str | None, size: int) -> "Slice[Row]":
 
     `key` is the address form of the last row that is shown: where the next page begins.
     """
-    older = here(after=key) if len(rows) > size and key else None
+    return part(rows[:size], key if len(rows) > size else None)
+
+
+def part(rows: Sequence[Row], key: str | None) -> "Slice[Row]":
+    """Make a page of rows; `key` is where the next page begins, None = this is all."""
+    older = here(after=key) if key else None
     newest = here(after=None) if "after" in request.args else None
-    return Slice(rows[:size], older, newest)
+    return Slice(rows, older, newest)
 
 
 def here(**changes: str | None) -> str:

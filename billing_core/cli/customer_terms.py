@@ -1,6 +1,6 @@
 """`khata customer …`: what a customer is on, and whether he may be suspended."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from billing_core.cli.context import Desk, at_desk
 from billing_core.cli.output import json_option, show, show_table
 from billing_core.cli.units import Amount, Rate
 from billing_core.services import changes, prices, suspension
-from billing_core.services.suspensions_to_come import preview_suspensions
+from billing_core.services.suspensions_to_come import end_of, preview_suspensions
 
 _LISTED_MAX = 10_000
 _preview_option = click.option(
@@ -161,9 +161,12 @@ COMMANDS = (profile_, change_package, price, discount, hold, pause, resume)
 def show_will_be_suspended(desk: Desk, by: str, *, as_json: bool) -> None:
     """Show whose service stops by the end of a day if nothing is paid."""
     zone = desk.settings.zone
-    end = _day_starts(by, zone).astimezone(zone).replace(hour=23, minute=59, second=59)
     rows = preview_suspensions(
-        desk.conn, end.astimezone(UTC), now=desk.now, zone=zone, limit=_LISTED_MAX
+        desk.conn,
+        end_of(_day(by), zone),
+        now=desk.now,
+        zone=zone,
+        limit=_LISTED_MAX,
     )
     if as_json:
         show(rows, zone)
@@ -239,8 +242,11 @@ def _as_json(change: changes.Change, *, preview: bool) -> dict[str, Any]:
 
 
 def _day_starts(text: str, zone: ZoneInfo) -> datetime:
+    return datetime.combine(_day(text), time.min, zone).astimezone(UTC)
+
+
+def _day(text: str) -> date:
     try:
-        day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a date
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a date
     except ValueError:
         raise click.UsageError(f"{text!r}: write a date like 2026-12-01") from None
-    return datetime.combine(day, time.min, zone).astimezone(UTC)

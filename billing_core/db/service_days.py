@@ -79,9 +79,19 @@ def find_day_wallets(
 ) -> Iterator[list[DayWallet]]:
     """Yield active customers who pay for every day, by id, in chunks."""
     with conn.cursor("wallets", withhold=True) as cursor:
-        cursor.execute(_QUERIES["find_day_wallets"], {"today": today})
+        values = {"today": today, "customer_ids": None}
+        cursor.execute(_QUERIES["find_day_wallets"], values)
         while found := cursor.fetchmany(chunk):
             yield [DayWallet._make(row) for row in found]
+
+
+def read_day_wallets(
+    conn: Connection, customer_ids: Sequence[int], *, today: date
+) -> list[DayWallet]:
+    """Return those of these customers whom find_day_wallets yields."""
+    values = {"today": today, "customer_ids": list(customer_ids)}
+    rows = conn.execute(_QUERIES["find_day_wallets"], values, prepare=False)
+    return [DayWallet._make(row) for row in rows]
 
 
 def read_day_facts(

@@ -11,6 +11,7 @@ from billing_core.db.arrays import array
 from billing_core.db.chunks import in_chunks
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
+from billing_core.db.web_lists import Scope, as_list
 from billing_core.suspension import ServiceFacts
 
 _QUERIES = load_queries("suspension")
@@ -35,7 +36,41 @@ def find_to_suspend(
     conn: Connection, *, now: datetime, chunk: int
 ) -> Iterator[list[int]]:
     """Yield active customers whose service may have to stop, by id, in chunks."""
-    return in_chunks(conn, _QUERIES["find_to_suspend"], {"now": now}, chunk)
+    values = {"now": now, "customer_ids": None}
+    return in_chunks(conn, _QUERIES["find_to_suspend"], values, chunk)
+
+
+def pick_to_suspend(
+    conn: Connection, customer_ids: Sequence[int], *, now: datetime
+) -> list[int]:
+    """Return those of these customers whom find_to_suspend yields."""
+    values = {"now": now, "customer_ids": list(customer_ids)}
+    # Not prepared: that of all customers has another plan.
+    rows = conn.execute(_QUERIES["find_to_suspend"], values, prepare=False)
+    return [row[0] for row in rows]
+
+
+def find_active(conn: Connection, scope: Scope, *, limit: int) -> list[int]:
+    """Return active customers of a scope, so many at most."""
+    values = {"scope": as_list(scope), "limit": limit}
+    rows = conn.execute(_QUERIES["find_active"], values, prepare=False)
+    return [row[0] for row in rows]
+
+
+def sample_active(
+    conn: Connection, scope: Scope, *, wanted: int
+) -> tuple[list[int], float]:
+    """Return the active ones of a scope among so many customers, taken at random.
+
+    And how often they stand for all: as often as there are customers for one that was
+    looked at.
+    """
+    row = conn.execute(_QUERIES["sample_share"], {"wanted": wanted}).fetchone()
+    assert row is not None  # noqa: S101 - there is a table of customers
+    percent = float(row[0])
+    values = {"scope": as_list(scope), "percent": percent}
+    rows = conn.execute(_QUERIES["sample_active"], values, prepare=False)
+    return [found[0] for found in rows], 100 / percent
 
 
 def read_service_facts(

@@ -1,11 +1,12 @@
 """What the pages show of customers: lists by filter, within a scope."""
 
-from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from psycopg import sql
 from psycopg.rows import class_row
 
 from billing_core.db.connect import Connection
@@ -22,6 +23,10 @@ from billing_core.db.web_lists import (
 from billing_core.money import ZERO
 
 _QUERIES = load_queries("web_customers")
+#: Whom a search names is found, and counted, up to so many.
+_NAMED_MAX = 2000
+_WALKED_AT_ONCE = 2000
+_WALKED_MAX = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,8 @@ class CustomerFilter:
     online: bool = False
     #: Left out by billing runs until somebody looked.
     parked: bool = False
-    #: Service stops by this moment if nothing is paid.
-    suspended_by: datetime | None = None
+    #: Of these.
+    customer_ids: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +76,11 @@ class CustomerRow:
 class CustomerTotals:
     """How many customers a filter leaves, and what they owe and have."""
 
+    #: At least, if they are not the whole.
     customers: int
-    due: Decimal
-    posted: Decimal
-
-    @property
-    def is_whole(self) -> bool:
-        """Tell whether all were counted."""
-        return self.customers <= COUNTED_MAX
+    due: Decimal = ZERO
+    posted: Decimal = ZERO
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +140,29 @@ def list_customers(
     limit: int,
 ) -> list[CustomerRow]:
     """Return a page of customers, newest first, after one of them."""
-    values = _values(wanted, scope, after) | {"limit": limit}
+    ids = _named(conn, wanted, scope)
+    if ids is None and wanted == CustomerFilter(search=wanted.search):
+        ids = _newest_named(conn, wanted.search, scope, after, limit)
+    values = _values(_of(wanted, ids), scope, after) | {"limit": limit}
     return read_page(conn, _QUERIES["list_customers"], values, CustomerRow)
+
+
+def walk_customers(
+    conn: Connection, wanted: CustomerFilter, scope: Scope, *, after: int | None
+) -> Iterator[list[int]]:
+    """Yield the ids of the list, in its order, in chunks."""
+    query = sql.SQL(_QUERIES["walk_customers"]).format(
+        filtered=sql.SQL(_QUERIES["list_customers"])
+    )
+    values = _values(_of(wanted, _named(conn, wanted, scope)), scope)
+    while True:
+        values |= {"after": after, "limit": _WALKED_AT_ONCE}
+        rows = conn.execute(query, values, prepare=False).fetchall()
+        if rows:
+            yield [row[0] for row in rows]
+        if len(rows) < _WALKED_AT_ONCE:
+            return
+        after = rows[-1][0]
 
 
 def stream_customers(
@@ -154,14 +177,17 @@ def total_customers(
     conn: Connection, wanted: CustomerFilter, scope: Scope
 ) -> CustomerTotals:
     """Count what a filter leaves, if it is not too much."""
+    ids = _named(conn, wanted, scope)
+    if ids is None and like(wanted.search) is not None:
+        return CustomerTotals(_NAMED_MAX, is_whole=False)
     found = read_totals(
         conn,
         _QUERIES["total_customers"],
         _QUERIES["list_customers"],
-        _values(wanted, scope),
+        _values(_of(wanted, ids), scope),
         CustomerTotals,
     )
-    return found[0] if found else CustomerTotals(COUNTED_MAX + 1, ZERO, ZERO)
+    return found[0] if found else CustomerTotals(COUNTED_MAX, is_whole=False)
 
 
 def list_zones(conn: Connection, scope: Scope) -> list[str]:
@@ -195,11 +221,49 @@ def list_rejects_of(conn: Connection, username: str, *, limit: int) -> list[Reje
         return cursor.execute(_QUERIES["list_rejects_of"], values).fetchall()
 
 
+def _named(
+    conn: Connection, wanted: CustomerFilter, scope: Scope
+) -> Sequence[int] | None:
+    """Return those whom a search names; None = there is none, or it names too many."""
+    words = like(wanted.search)
+    if words is None:
+        return None
+    values = {"words": words, "scope": as_list(scope), "limit": _NAMED_MAX + 1}
+    rows = conn.execute(_QUERIES["find_some_named"], values, prepare=False).fetchall()
+    return None if len(rows) > _NAMED_MAX else [row[0] for row in rows]
+
+
+def _newest_named(
+    conn: Connection, search: str | None, scope: Scope, after: int | None, limit: int
+) -> list[int] | None:
+    """Return the newest whom a search names; None = it is none.
+
+    Where many are named they are soon met on a walk from the newest on, unless all of
+    them are old: then the index of words finds them sooner than a long walk.
+    """
+    words = like(search)
+    if words is None:
+        return None
+    values = {"words": words, "scope": as_list(scope), "after": after, "limit": limit}
+    values["among"] = _WALKED_MAX
+    for query in ("find_newest_named", "find_all_named"):
+        rows = conn.execute(_QUERIES[query], values, prepare=False).fetchall()
+        if len(rows) == limit:
+            break
+    return [row[0] for row in rows]
+
+
+def _of(wanted: CustomerFilter, ids: Sequence[int] | None) -> CustomerFilter:
+    """Put those whom a search names in its place."""
+    return wanted if ids is None else replace(wanted, search=None, customer_ids=ids)
+
+
 def _values(
     wanted: CustomerFilter, scope: Scope, after: int | None = None
 ) -> dict[str, object]:
     return {
         **asdict(wanted),
+        "customer_ids": as_list(wanted.customer_ids),
         "words": like(wanted.search),
         "scope": as_list(scope),
         "after": after,

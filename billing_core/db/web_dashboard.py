@@ -21,8 +21,6 @@ class Standing:
     online: int
     suspended: int
     outstanding: Decimal
-    #: Customers whose service stops soon if nothing is paid.
-    to_be_cut: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +54,11 @@ class LatestRun:
     errors: int
 
 
-def read_standing(conn: Connection, scope: Scope, *, soon: datetime) -> Standing:
+def read_standing(conn: Connection, scope: Scope) -> Standing:
     """Return how a scope's customers stand."""
     with conn.cursor(row_factory=class_row(Standing)) as cursor:
         found = cursor.execute(
-            _QUERIES["read_standing"],
-            {"scope": as_list(scope), "soon": soon},
-            prepare=False,
+            _QUERIES["read_standing"], {"scope": as_list(scope)}, prepare=False
         ).fetchone()
     assert found is not None  # noqa: S101 - a SELECT without FROM gives one row
     return found

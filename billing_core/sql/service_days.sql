@@ -25,7 +25,8 @@ SELECT count(*)
    AND NOT EXISTS (SELECT FROM service_day d WHERE d.customer_id = c.customer_id AND d.service_date = %(day)s)
 
 -- find_day_wallets --
--- Active daily customers who are charged for every day, with what they have to pay days.
+-- Active daily customers (of these, or NULL = all) who are charged for every day, with what
+-- they have to pay days.
 SELECT c.customer_id, c.username, c.package_id, w.posted - w.reserved + w.credit_limit, c.suspension_hold_until,
        EXISTS (SELECT FROM service_day d WHERE d.customer_id = c.customer_id AND d.service_date = %(today)s)
   FROM customer c
@@ -34,6 +35,7 @@ SELECT c.customer_id, c.username, c.package_id, w.posted - w.reserved + w.credit
   LEFT JOIN billing_profile f ON f.profile_id = c.profile_id
  WHERE c.status = 'active' AND c.parked_reason IS NULL
    AND (f.profile_id IS NULL OR (f.billing_type = 'daily' AND f.daily_charge = 'every_day' AND f.auto_bill))
+   AND (%(customer_ids)s::bigint[] IS NULL OR c.customer_id = ANY (%(customer_ids)s))
  ORDER BY c.customer_id
 
 -- read_day_facts --

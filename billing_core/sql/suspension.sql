@@ -1,15 +1,17 @@
 -- find_to_suspend --
--- Active customers who owe overdue bills, or more than their profile bears; their hold
--- has ended.
+-- Active customers (of these, or NULL = of all) who owe overdue bills, or more than their
+-- profile bears; their hold has ended.
 SELECT customer_id FROM (
     SELECT b.customer_id FROM bill b
      WHERE b.status IN ('unpaid', 'partial') AND b.suspend_at <= %(now)s
+       AND (%(customer_ids)s::bigint[] IS NULL OR b.customer_id = ANY (%(customer_ids)s))
     UNION
     SELECT c.customer_id
       FROM billing_profile f
       JOIN customer c ON c.profile_id = f.profile_id
       JOIN wallet w ON w.customer_id = c.customer_id
      WHERE f.due_threshold > 0 AND f.auto_suspend AND w.due > f.due_threshold
+       AND (%(customer_ids)s::bigint[] IS NULL OR c.customer_id = ANY (%(customer_ids)s))
 ) due
   JOIN customer c USING (customer_id)
  WHERE c.status = 'active' AND (c.suspension_hold_until IS NULL OR c.suspension_hold_until <= %(now)s)
@@ -108,3 +110,18 @@ SELECT c.customer_id, c.username, s.reason,
         FROM bill b
        WHERE b.customer_id = s.customer_id AND b.status IN ('unpaid', 'partial') AND b.suspend_at <= %(by)s
          AND s.reason = 'PAYMENT_DUE') b ON true
+
+-- find_active --
+-- So many active customers of a scope (NULL = all).
+SELECT c.customer_id FROM customer c
+ WHERE c.status = 'active' AND (%(scope)s::bigint[] IS NULL OR c.operator_id = ANY (%(scope)s))
+ ORDER BY c.customer_id LIMIT %(limit)s
+
+-- sample_share --
+-- Which part of all customers so many of them are, in percent.
+SELECT least(100, 100 * %(wanted)s / greatest(reltuples, 1)) FROM pg_class WHERE oid = 'customer'::regclass
+
+-- sample_active --
+-- The active customers of a scope among so many percent of all; asked again, the same.
+SELECT c.customer_id FROM customer c TABLESAMPLE SYSTEM (%(percent)s::real) REPEATABLE (1)
+ WHERE c.status = 'active' AND (%(scope)s::bigint[] IS NULL OR c.operator_id = ANY (%(scope)s))

@@ -14,7 +14,9 @@ SELECT EXISTS (SELECT FROM bill b JOIN customer c USING (customer_id)
 SELECT c.customer_id, c.username, c.name, c.mobile, c.zone, c.kind, c.status, c.suspend_reason, p.name AS package,
        f.name AS profile, o.username AS operator, w.posted, w.posted - w.reserved + w.credit_limit AS available, w.due,
        c.created_at, c.parked_reason,
-       EXISTS (SELECT FROM acct_session s WHERE s.customer_id = c.customer_id AND s.ended_at IS NULL) AS is_online
+       -- Not EXISTS: of that the planner may make a hash of all who are online.
+       coalesce((SELECT true FROM acct_session s WHERE s.customer_id = c.customer_id AND s.ended_at IS NULL LIMIT 1),
+                false) AS is_online
   FROM customer c
   JOIN wallet w ON w.customer_id = c.customer_id
   LEFT JOIN package p ON p.package_id = c.package_id
@@ -34,11 +36,40 @@ SELECT c.customer_id, c.username, c.name, c.mobile, c.zone, c.kind, c.status, c.
    -- EXISTS: behind OR, what is IN a SELECT of many is read through for each customer.
    AND (NOT %(online)s OR EXISTS (SELECT FROM acct_session s WHERE s.customer_id = c.customer_id AND s.ended_at IS NULL))
    AND (NOT %(parked)s OR c.parked_reason IS NOT NULL)
-   AND (%(suspended_by)s::timestamptz IS NULL OR c.status = 'active'
-        AND (c.suspension_hold_until IS NULL OR c.suspension_hold_until <= %(suspended_by)s)
-        AND EXISTS (SELECT FROM bill b WHERE b.customer_id = c.customer_id AND b.status IN ('unpaid', 'partial')
-                       AND b.suspend_at <= %(suspended_by)s))
+   AND (%(customer_ids)s::bigint[] IS NULL OR c.customer_id = ANY (%(customer_ids)s))
  ORDER BY c.customer_id DESC LIMIT %(limit)s
+
+-- walk_customers --
+-- The ids of the list alone, in its order.
+SELECT customer_id FROM ({filtered}) AS walked
+
+-- find_some_named --
+-- Customers of a scope whose words these are, so many at most, in no order: what few have,
+-- the index of words tells sooner than a walk from the newest on.
+SELECT c.customer_id FROM customer c
+ WHERE customer_words(c.username, c.name, c.mobile) LIKE %(words)s
+   AND (%(scope)s::bigint[] IS NULL OR c.operator_id = ANY (%(scope)s))
+ LIMIT %(limit)s
+
+-- find_newest_named --
+-- The same of many, the newest first, after one of them, among so many.
+SELECT customer_id FROM (
+    SELECT c.customer_id, customer_words(c.username, c.name, c.mobile) AS words FROM customer c
+     WHERE (%(scope)s::bigint[] IS NULL OR c.operator_id = ANY (%(scope)s))
+       AND (%(after)s::bigint IS NULL OR c.customer_id < %(after)s)
+     ORDER BY c.customer_id DESC LIMIT %(among)s) newest
+ WHERE words LIKE %(words)s
+ ORDER BY customer_id DESC LIMIT %(limit)s
+
+-- find_all_named --
+-- The same among all; OFFSET keeps the planner from the walk that found too few.
+SELECT customer_id FROM (
+    SELECT c.customer_id FROM customer c
+     WHERE customer_words(c.username, c.name, c.mobile) LIKE %(words)s
+       AND (%(scope)s::bigint[] IS NULL OR c.operator_id = ANY (%(scope)s))
+       AND (%(after)s::bigint IS NULL OR c.customer_id < %(after)s)
+    OFFSET 0) named
+ ORDER BY customer_id DESC LIMIT %(limit)s
 
 -- total_customers --
 -- How many the filter leaves, and what they owe; counted up to the limit.

@@ -9,11 +9,7 @@ SELECT (SELECT count(*) FROM acct_session s
            AND (%(scope)s::bigint[] IS NULL OR c.operator_id = ANY(%(scope)s))) AS suspended,
        (SELECT coalesce(sum(s.amount), 0) FROM day_sum_now s
          WHERE s.what = 'open'
-           AND (%(scope)s::bigint[] IS NULL OR s.operator_id = ANY(%(scope)s))) AS outstanding,
-       (SELECT count(DISTINCT b.customer_id) FROM bill b JOIN customer c ON c.customer_id = b.customer_id
-         WHERE b.status IN ('unpaid', 'partial') AND b.suspend_at <= %(soon)s AND c.status = 'active'
-           AND (c.suspension_hold_until IS NULL OR c.suspension_hold_until <= %(soon)s)
-           AND (%(scope)s::bigint[] IS NULL OR c.operator_id = ANY(%(scope)s))) AS to_be_cut
+           AND (%(scope)s::bigint[] IS NULL OR s.operator_id = ANY(%(scope)s))) AS outstanding
 
 -- collected_by_day --
 -- Payments of a scope's customers, by civil day and method; not those taken back.

@@ -1,5 +1,6 @@
 """The pages' lists read by indexes: no plan walks through a big table."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from billing_core.db import (
     web_verify,
 )
 from billing_core.db.connect import Connection
+from billing_core.services import suspensions_to_come
 from tests.builders import NOON
 from tests.web.plans import (
     Explained,
@@ -70,7 +72,7 @@ CUSTOMER_FILTERS = {
     "online": replace(ALL_CUSTOMERS, online=True),
     "owing": replace(ALL_CUSTOMERS, owing=True),
     "parked": replace(ALL_CUSTOMERS, parked=True),
-    "to be suspended": replace(ALL_CUSTOMERS, suspended_by=NOON + timedelta(days=5)),
+    "these": replace(ALL_CUSTOMERS, customer_ids=[7, 77, 777]),
 }
 ALL_BILLS = web_bills.BillFilter()
 BILL_FILTERS = {
@@ -113,6 +115,7 @@ ATTEMPT_FILTERS = {
     "rejected": replace(ALL_ATTEMPTS, state="rejected"),
     "gateway": replace(ALL_ATTEMPTS, gateway="nagad"),
 }
+DHAKA = ZoneInfo("Asia/Dhaka")
 SCOPES = {"everybody's": None, "a reseller's": [3]}
 
 
@@ -189,7 +192,7 @@ def test_a_summary_reads_the_bills_and_payments_of_its_days_only(
         # The small table of bills has a month's within hours.
         since=datetime(2026, 11, 20, tzinfo=UTC),
         until=datetime(2026, 11, 20, 1, tzinfo=UTC),
-        zone=ZoneInfo("Asia/Dhaka"),
+        zone=DHAKA,
     )
     edges = [NOON - timedelta(days=60), NOON]
     web_summary.age_open_bills(watched, SCOPES[scope], operator_id=3, edges=edges)
@@ -200,10 +203,40 @@ def test_a_summary_reads_the_bills_and_payments_of_its_days_only(
 @pytest.mark.parametrize("scope", SCOPES)
 def test_the_dashboard_is_read_by_indexes(watched: Connection, scope: str) -> None:
     since = NOON - timedelta(days=3)
-    web_dashboard.read_standing(watched, SCOPES[scope], soon=NOON)
+    web_dashboard.read_standing(watched, SCOPES[scope])
     web_dashboard.logins_by_hour(watched, SCOPES[scope], since=since)
     web_dashboard.rejects_by_hour(watched, SCOPES[scope], since=since)
     check()
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_who_will_be_suspended_is_told_by_indexes(
+    watched: Connection, scope: str
+) -> None:
+    by = NOON + timedelta(days=30)
+    walk = web_customers.walk_customers(
+        watched, ALL_CUSTOMERS, SCOPES[scope], after=9000
+    )
+    # Few enough that the planner of this small table does not read it through.
+    chunk = next(walk)[:200]
+    suspensions_to_come.who_stops(watched, chunk, by, now=NOON, zone=DHAKA)
+    check()
+
+
+def test_how_many_will_be_suspended_is_told_from_a_sample_of_very_many(
+    watched: Connection,
+) -> None:
+    by = NOON + timedelta(days=30)
+    told = suspensions_to_come.count_to_come(watched, None, by, now=NOON, zone=DHAKA)
+    plans = json.dumps(Explained.plans)
+    assert '"Node Type": "Sample Scan"' in plans
+    whole = suspensions_to_come.preview_suspensions(
+        watched, by, now=NOON, zone=DHAKA, limit=20_000
+    )
+    assert told.is_estimate
+    assert 0.8 < told.customers / len(whole) < 1.25
+    few = suspensions_to_come.count_to_come(watched, [3], by, now=NOON, zone=DHAKA)
+    assert not few.is_estimate
 
 
 def test_one_customer_and_one_bill_are_read_by_indexes(watched: Connection) -> None:

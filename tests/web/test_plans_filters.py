@@ -8,6 +8,7 @@ import pytest
 from billing_core.db import web_bills, web_customers, web_payments
 from billing_core.db.connect import Connection
 from tests.web import test_plans as plans
+from tests.web.plans import walked
 
 big, watched = plans.big, plans.watched
 CUSTOMERS = {
@@ -47,6 +48,25 @@ def test_few_of_many_payments_are_read_by_indexes(
 ) -> None:
     web_payments.list_payments(watched, PAYMENTS[name], None, after=None, limit=51)
     plans.check()
+
+
+def test_old_customers_with_a_name_of_many_are_found_by_the_index_of_words(
+    watched: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a walk from the newest on nobody of them is met for half of all."""
+    monkeypatch.setattr(web_customers, "_WALKED_MAX", 1000)
+    monkeypatch.setattr(web_customers, "_NAMED_MAX", 100)
+    wanted = replace(plans.ALL_CUSTOMERS, search="person 11")
+    found = web_customers.list_customers(watched, wanted, None, after=9000, limit=51)
+    assert [row.customer_id for row in found] == list(range(1199, 1148, -1))
+    assert not web_customers.total_customers(watched, wanted, None).is_whole
+    # Whether many have the name is asked of as many as it takes, twice.
+    _, *of_the_list, _ = plans.Explained.plans
+    assert list(walked(of_the_list, plans.BIG)) == []
+    walk, by_words, read = map(json.dumps, of_the_list)
+    assert "customer_by_words" not in walk
+    assert '"Index Name": "customer_by_words"' in by_words
+    assert "person 11" not in read
 
 
 def test_payments_by_somebody_who_took_few_are_found_by_his_name(
