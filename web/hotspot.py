@@ -17,8 +17,8 @@ from billing_core.db.web_portal import list_nas_addresses
 from billing_core.errors import BillingError
 from billing_core.hotspot import log_in_link, login_address
 from billing_core.services.cards.redeeming import Tries, redeem
+from billing_core.services.customer_logins import check_customer_password
 from billing_core.services.throttle import TooManyTriesError
-from billing_core.services.web_logins import check_customer_password
 from web.access import Page, public_pages
 from web.desk import Desk, desk
 from web.forms import (

@@ -15,7 +15,7 @@ from flask_babel import lazy_gettext as _l
 from billing_core.db.customers import set_language
 from billing_core.errors import BillingError
 from billing_core.messages import Locality
-from billing_core.services import web_logins
+from billing_core.services import customer_logins, web_logins
 from billing_core.services.portal_logins import send_code
 from billing_core.services.portal_names import AmbiguousNumberError
 from billing_core.services.throttle import TooManyTriesError
@@ -89,7 +89,7 @@ def log_in() -> Page:
     if not sent.validate():
         return _login(sent, 422)
     try:
-        opened = web_logins.log_in_customer(
+        opened = customer_logins.log_in_customer(
             at.conn,
             sent.username.data,
             sent.password.data,
@@ -154,7 +154,7 @@ def log_in_by_code() -> Page:
     if not sent.validate():
         return _code(sent, 422)
     try:
-        opened = web_logins.log_in_with_code(
+        opened = customer_logins.log_in_with_code(
             at.conn,
             username,
             to_latin_digits(sent.code.data),

@@ -14,10 +14,10 @@ from billing_core.errors import BillingError
 from billing_core.messages import Locality, write_message
 from billing_core.passwords import open_password
 from billing_core.reminders import Event
+from billing_core.services.customer_logins import CODE_LASTS, code_limits, new_code
 from billing_core.services.customers import set_password
 from billing_core.services.portal_names import AmbiguousNumberError, find_named
 from billing_core.services.throttle import Limit, admit_try
-from billing_core.services.web_logins import CODE_LASTS, code_limits, new_code
 
 PASSWORD_LENGTH_MIN = 8
 _WINDOW = timedelta(minutes=15)

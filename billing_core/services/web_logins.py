@@ -1,4 +1,4 @@
-"""Log operators and customers in and out: passwords, codes, sessions."""
+"""Log operators in by password and second factor; sessions, of customers, too."""
 
 import hashlib
 import hmac
@@ -9,19 +9,12 @@ from datetime import datetime, timedelta
 
 import pyotp
 
-from billing_core.db import customers as customers_db
 from billing_core.db import operators as operators_db
 from billing_core.db import web_sessions as db
 from billing_core.db.connect import Connection
 from billing_core.errors import BillingError
 from billing_core.operator_passwords import is_password, nobodys_hash
-from billing_core.passwords import open_password
 from billing_core.services.operators import open_totp
-from billing_core.services.portal_names import (
-    NAMED_MAX,
-    AmbiguousNumberError,
-    find_named,
-)
 from billing_core.services.throttle import (
     Limit,
     admit_try,
@@ -32,15 +25,11 @@ from billing_core.services.throttle import (
 OPERATOR_IDLE = timedelta(hours=2)
 OPERATOR_LONGEST = timedelta(hours=12)
 CODE_STEP_LASTS = timedelta(minutes=5)
-PORTAL_IDLE = timedelta(days=7)
-PORTAL_LONGEST = timedelta(days=30)
-CODE_DIGITS = 6
-CODE_LASTS = timedelta(minutes=5)
-CODE_TRIES_MAX = 5
+#: Within which tries are counted.
+WINDOW = timedelta(minutes=15)
 #: A session is not noted as seen more often than this.
 TOUCH_EVERY = timedelta(minutes=1)
 _TOTP_STEP_SECONDS = 30
-_WINDOW = timedelta(minutes=15)
 
 
 class WrongLoginError(BillingError):
@@ -85,7 +74,7 @@ def log_in_operator(
 
     Nobody learns whether the username or the password was wrong, nor from the time.
     """
-    limits = _limits("operator", username, address)
+    limits = login_limits("operator", [hashed_name(username)], address)
     admit_try(conn, limits, now)
     known = operators_db.read_credentials(conn, username)
     right = is_password(known.password_hash if known else nobodys_hash(), password)
@@ -117,7 +106,7 @@ def finish_operator_login(
     now: datetime,
 ) -> Opened:
     """Let an operator in whose password was right, by his authenticator's code."""
-    limits = [Limit(f"totp {operator_id}", 5, _WINDOW)]
+    limits = [Limit(f"totp {operator_id}", 5, WINDOW)]
     admit_try(conn, limits, now)
     known = operators_db.read_operator_credentials(conn, operator_id)
     if known.totp_sealed is None or known.is_disabled:
@@ -138,7 +127,7 @@ def check_own_password(
     A page that somebody left open must not become a way to take his login over, nor
     to guess his password.
     """
-    limits = [Limit(f"own password of operator {operator_id}", 5, _WINDOW)]
+    limits = [Limit(f"own password of operator {operator_id}", 5, WINDOW)]
     admit_try(conn, limits, now)
     known = operators_db.read_operator_credentials(conn, operator_id)
     if not is_password(known.password_hash, password):
@@ -149,115 +138,6 @@ def check_own_password(
 def is_totp_code(secret: str, code: str, now: datetime) -> bool:
     """Tell whether this is the code of a secret that is being enrolled."""
     return _totp_step(secret, code, now) is not None
-
-
-def log_in_customer(
-    conn: Connection,
-    name: str,
-    password: str,
-    *,
-    secret_key: bytes,
-    address: str,
-    now: datetime,
-) -> Opened:
-    """Let a customer into the portal by the password of his connection."""
-    customer_id = check_customer_password(
-        conn, name, password, secret_key=secret_key, address=address, now=now
-    )
-    return _let_customer_in(conn, customer_id, address, now)
-
-
-def check_customer_password(
-    conn: Connection,
-    name: str,
-    password: str,
-    *,
-    secret_key: bytes,
-    address: str,
-    now: datetime,
-) -> int:
-    """Return the customer whose username or mobile, and password these are.
-
-    A try counts for whom it is about, by whichever name. Of several customers with one
-    mobile the password tells which; that several have both is told only to who knows
-    the password.
-    """
-    named = find_named(conn, name)
-    limits = _customer_limits("customer", name, named, address)
-    admit_try(conn, limits, now)
-    theirs = [
-        customer_id
-        for customer_id in named[:NAMED_MAX]
-        if _has_password(conn, customer_id, password, secret_key)
-    ]
-    if not theirs:
-        raise WrongLoginError
-    if len(theirs) > 1:
-        raise AmbiguousNumberError
-    forget_tries(conn, _limits_of("customer", [str(theirs[0])], address)[:1])
-    return theirs[0]
-
-
-def _has_password(
-    conn: Connection, customer_id: int, password: str, secret_key: bytes
-) -> bool:
-    sealed = customers_db.read_password_of(conn, customer_id)
-    clear = "" if sealed is None else open_password(secret_key, sealed)
-    # Who has no password (a device that logs in by its address) gets in by a code only.
-    return clear != "" and hmac.compare_digest(clear.encode(), password.encode())
-
-
-def new_code(
-    conn: Connection,
-    customer_id: int,
-    *,
-    secret_key: bytes,
-    address: str,
-    now: datetime,
-) -> str:
-    """Make a one-time code for a customer; the caller sends it to his mobile."""
-    admit_try(conn, code_limits(str(customer_id), address), now)
-    code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
-    db.insert_code(
-        conn,
-        customer_id,
-        _code_hash(secret_key, customer_id, code),
-        expires_at=now + CODE_LASTS,
-        now=now,
-    )
-    return code
-
-
-def code_limits(who: str, address: str) -> list[Limit]:
-    """Limit how often codes are asked: each costs an SMS, and wakes somebody up."""
-    return [
-        Limit(f"code for {who}", 3, _WINDOW),
-        Limit(f"codes of a day for {who}", 12, timedelta(days=1)),
-        Limit(f"codes asked from {place_of(address)}", 10, _WINDOW),
-    ]
-
-
-def log_in_with_code(
-    conn: Connection,
-    name: str,
-    code: str,
-    *,
-    secret_key: bytes,
-    address: str,
-    now: datetime,
-) -> Opened:
-    """Let a customer into the portal by the code that was sent to him."""
-    named = find_named(conn, name)
-    limits = _customer_limits("customer code", name, named, address)
-    admit_try(conn, limits, now)
-    if len(named) != 1:
-        raise WrongCodeError
-    (customer_id,) = named
-    code_hash = _code_hash(secret_key, customer_id, code.strip())
-    if not db.use_code(conn, customer_id, code_hash, tries_max=CODE_TRIES_MAX, now=now):
-        raise WrongCodeError
-    forget_tries(conn, limits[:1])
-    return _let_customer_in(conn, customer_id, address, now)
 
 
 def see_session(conn: Connection, token: str, now: datetime) -> db.WebSession | None:
@@ -291,19 +171,6 @@ def _let_operator_in(
     )
 
 
-def _let_customer_in(
-    conn: Connection, customer_id: int, address: str, now: datetime
-) -> Opened:
-    return open_session(
-        conn,
-        customer_id=customer_id,
-        idle=PORTAL_IDLE,
-        longest=PORTAL_LONGEST,
-        address=address,
-        now=now,
-    )
-
-
 def open_session(
     conn: Connection,
     *,
@@ -330,32 +197,21 @@ def open_session(
     return Opened(token, awaits_code, session.expires_at)
 
 
-def _limits(kind: str, username: str, address: str) -> list[Limit]:
+def login_limits(kind: str, names: Sequence[str], address: str) -> list[Limit]:
     """Few tries of a name from one place, more of a name or a place by itself.
 
     The name alone must not be shut after five: anybody could shut anybody out.
     """
-    return _limits_of(kind, [_hashed(username)], address)
-
-
-def _customer_limits(
-    kind: str, typed: str, named: Sequence[int], address: str
-) -> list[Limit]:
-    """Count tries by customer, so that username and mobile are one name."""
-    names = [str(customer_id) for customer_id in named] or [_hashed(typed)]
-    return _limits_of(kind, names, address)
-
-
-def _limits_of(kind: str, names: Sequence[str], address: str) -> list[Limit]:
     place = place_of(address)
     return [
-        *(Limit(f"{kind} {name} from {place}", 5, _WINDOW) for name in names),
-        Limit(f"{kind} from {place}", 50, _WINDOW),
-        *(Limit(f"{kind} {name}", 100, _WINDOW) for name in names),
+        *(Limit(f"{kind} {name} from {place}", 5, WINDOW) for name in names),
+        Limit(f"{kind} from {place}", 50, WINDOW),
+        *(Limit(f"{kind} {name}", 100, WINDOW) for name in names),
     ]
 
 
-def _hashed(typed: str) -> str:
+def hashed_name(typed: str) -> str:
+    """Return a name for the count of its tries, whatever somebody typed."""
     return hashlib.sha256(typed.encode()).hexdigest()[:32]
 
 
@@ -372,8 +228,3 @@ def _totp_step(secret: str, code: str, now: datetime) -> int | None:
         if hmac.compare_digest(expected.encode(), plain.encode()):
             return candidate
     return None
-
-
-def _code_hash(secret_key: bytes, customer_id: int, code: str) -> bytes:
-    text = f"khata one-time code {customer_id} {code}"
-    return hmac.digest(secret_key, text.encode(), "sha256")

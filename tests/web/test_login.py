@@ -7,7 +7,7 @@ import pyotp
 import pytest
 
 from billing_core.passwords import seal_password
-from billing_core.services import web_logins
+from billing_core.services import customer_logins, web_logins
 from billing_core.services.operators import new_totp_secret, set_disabled, set_totp
 from billing_core.services.throttle import TooManyTriesError
 from tests.builders import KEY, a_customer, a_package, rows, username_of
@@ -281,7 +281,7 @@ def test_a_customer_logs_in_by_his_connections_password(site: Site) -> None:
     username, now = username_of(site.conn, customer_id), datetime.now(UTC)
 
     def log_in(password: str) -> web_logins.Opened:
-        return web_logins.log_in_customer(
+        return customer_logins.log_in_customer(
             site.conn, username, password, secret_key=KEY, address="a", now=now
         )
 
@@ -297,12 +297,12 @@ def test_a_one_time_code_works_once_and_for_five_minutes(site: Site) -> None:
     username, now = username_of(site.conn, customer_id), datetime.now(UTC)
 
     def new_code() -> str:
-        return web_logins.new_code(
+        return customer_logins.new_code(
             site.conn, customer_id, secret_key=KEY, address="a", now=now
         )
 
     def log_in(code: str, at: datetime) -> web_logins.Opened:
-        return web_logins.log_in_with_code(
+        return customer_logins.log_in_with_code(
             site.conn, username, code, secret_key=KEY, address="a", now=at
         )
 
@@ -323,17 +323,17 @@ def test_a_one_time_code_works_once_and_for_five_minutes(site: Site) -> None:
 def test_a_code_is_not_guessed_by_trying_them_all(site: Site) -> None:
     customer_id = a_customer(site.conn, a_package(site.conn))
     username, now = username_of(site.conn, customer_id), datetime.now(UTC)
-    code = web_logins.new_code(
+    code = customer_logins.new_code(
         site.conn, customer_id, secret_key=KEY, address="a", now=now
     )
     wrong = f"{(int(code) + 1) % 10**6:06d}"
-    for place in range(web_logins.CODE_TRIES_MAX):
+    for place in range(customer_logins.CODE_TRIES_MAX):
         with pytest.raises(web_logins.WrongCodeError):
-            web_logins.log_in_with_code(
+            customer_logins.log_in_with_code(
                 site.conn, username, wrong, secret_key=KEY, address=f"{place}", now=now
             )
     with pytest.raises(web_logins.WrongCodeError):
-        web_logins.log_in_with_code(
+        customer_logins.log_in_with_code(
             site.conn, username, code, secret_key=KEY, address="b", now=now
         )
 
@@ -342,10 +342,10 @@ def test_codes_are_not_sent_without_end(site: Site) -> None:
     customer_id = a_customer(site.conn, a_package(site.conn))
     now = datetime.now(UTC)
     for _ in range(3):
-        web_logins.new_code(
+        customer_logins.new_code(
             site.conn, customer_id, secret_key=KEY, address="a", now=now
         )
     with pytest.raises(TooManyTriesError):
-        web_logins.new_code(
+        customer_logins.new_code(
             site.conn, customer_id, secret_key=KEY, address="b", now=now
         )

@@ -8,7 +8,8 @@ import pytest
 
 from billing_core.db.customers import read_customer
 from billing_core.db.messages import claim_messages, finish_message, list_messages
-from billing_core.services.web_logins import WrongLoginError, check_customer_password
+from billing_core.services.customer_logins import check_customer_password
+from billing_core.services.web_logins import WrongLoginError
 from tests.builders import KEY, a_customer, a_package, rows
 from tests.web.conftest import Browser, Site
 from tests.web.portal.conftest import Portal
