@@ -116,6 +116,15 @@ def may(permission: Permission | str) -> bool:
     return operator is not None and Permission(permission) in operator.may
 
 
+def may_open(endpoint: str) -> bool:
+    """Tell whether the operator may do what all pages of an endpoint's blueprint need.
+
+    A page may need more.
+    """
+    needed = _NEEDS.get(endpoint.rpartition(".")[0])
+    return needed is None or may(needed)
+
+
 def current_operator() -> CurrentOperator:
     """Return the operator who is logged in; pages for operators have one."""
     operator: CurrentOperator | None = g.get("operator")

@@ -1,5 +1,7 @@
 """Customer Bills: every bill, by filter; one bill; exports."""
 
+from datetime import time
+
 from flask import abort, render_template
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -129,6 +131,10 @@ def show(customer_id: int, bill_id: int) -> str:
         lines=list_bill_lines(at.conn, customer_id, [bill_id]),
         history=db.list_bill_history(at.conn, customer_id, bill_id),
         credit_notes=db.list_credit_notes(at.conn, customer_id, bill_id),
+        is_whole_days=all(
+            moment.astimezone(at.settings.zone).time() == time.min
+            for moment in (row.period_start, row.period_end)
+        ),
     )
 
 

@@ -72,7 +72,7 @@ class NasForm(OperatorForm):
         _l("CoA secret"), [Length(max=200)], description=_l("If it differs.")
     )
     interim_minutes = IntegerField(
-        _l("Reports every … minutes"),
+        _l("Minutes between its reports"),
         [InputRequired(), NumberRange(1, 60)],
         default=5,
         description=_l("Balances are watched as closely as this."),

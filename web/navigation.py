@@ -7,7 +7,7 @@ from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
 
 from billing_core.permissions import Permission
-from web.access import may
+from web.access import may, may_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,7 @@ def sidebar() -> list[tuple[LazyString, list[tuple[Place, bool]]]]:
             (place, _is_here(place))
             for place in group.places
             if place.endpoint in current_app.view_functions
+            and may_open(place.endpoint)
             and (place.needs is None or may(place.needs))
         ]
         if places:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 from billing_core.db.connect import Connection
@@ -24,9 +24,9 @@ from billing_core.gateways.bkash.sns import SnsMessage
 from billing_core.services.billing_run import run_cycles
 from billing_core.services.payments.unmatched import take_notice
 from tests.builders import NOON, Packets, a_customer, a_nas, a_package, fold
+from tests.screens import DROPPED_REQUESTS, chromium  # noqa: F401 - a fixture
 from tests.web.conftest import PASSWORD, Site, settings_for
 
-CHROMIUM = Path("/usr/bin/chromium")
 AXE = Path(__file__).parent / "vendor" / "axe" / "axe.min.js"
 SIZES = {"wide": (1280, 800), "phone": (390, 800)}
 PAGES = {
@@ -52,7 +52,12 @@ PAGES = {
         "/customers/1",
         "/customers/1/cash",
         "/customers/1/suspend",
+        "/customers/1/pause",
         "/customers/1/package",
+        "/customers/1/price",
+        "/customers/1/credit",
+        "/customers/1/address",
+        "/customers/1/operator",
         "/customers/1/contact",
         "/customers/1/wallet",
         "/customers/1/sessions",
@@ -86,26 +91,7 @@ PAGES = {
 }
 
 
-# A browser that leaves a page drops what it was still fetching; werkzeug's server,
-# which serves only tests, then leaves the open file to the collector.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed file:ResourceWarning",
-    "ignore::pytest.PytestUnraisableExceptionWarning",
-)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One browser for all."""
-    if not CHROMIUM.exists():
-        pytest.fail("there is no chromium: bin/bootstrap --test installs it")
-    # No sandbox: it cannot be had as root, and the pages are our own.
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
+pytestmark = DROPPED_REQUESTS
 
 
 @pytest.fixture
@@ -183,12 +169,24 @@ def serious_findings(page: Page) -> list[str]:
     ]
 
 
+def outside(page: Page) -> list[str]:
+    """Return the fields that are wider than the form has room for."""
+    found: list[str] = page.evaluate(
+        "[...document.querySelectorAll('form.card, form.filter')].flatMap(form =>"
+        " [...form.querySelectorAll('input:not([type=hidden]), select, textarea')]"
+        " .filter(one => one.getBoundingClientRect().right >"
+        " form.getBoundingClientRect().right).map(one => one.name))"
+    )
+    return found
+
+
 def look_at(page: Page, name: str, problems: list[str]) -> None:
     """Look for what is wrong with a page as it stands."""
     problems += [f"{name}: {finding}" for finding in serious_findings(page)]
     wider = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     if wider > 0:
         problems.append(f"{name}: {wider} px wider than the screen")
+    problems += [f"{name}: {field} stands out of its form" for field in outside(page)]
     if os.environ.get("KHATA_SCREENSHOTS"):
         folder = Path("var/screenshots")
         folder.mkdir(parents=True, exist_ok=True)
@@ -313,3 +311,21 @@ def test_one_box_ticks_all_bills_of_a_page(chromium: Browser, address: str) -> N
     bill.check()
     assert page.get_by_label("All on this page").is_checked()
     page.context.close()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_asked_before_it_is_done_to_many_fits_the_screen(
+    chromium: Browser, address: str, size: str
+) -> None:
+    page = open_page(chromium, size)
+    log_in(page, address)
+    problems: list[str] = []
+    for button in ("Mark paid in cash", "Void"):
+        page.goto(f"{address}/bills")
+        page.get_by_label("All on this page").check()
+        page.get_by_role("button", name=button, exact=True).click()
+        page.get_by_role("button", name="Cancel").wait_for()
+        look_at(page, f"many-{button.replace(' ', '-').lower()}-{size}", problems)
+    page.context.close()
+    assert problems == []
