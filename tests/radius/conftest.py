@@ -14,7 +14,7 @@ from billing_core.db.nas import NewNas
 from billing_core.services.nas import add_nas
 from simulators.nas import Flavour, SimulatedNas
 from tests.radius.isp import Isp, PatientNas
-from tests.radius.screens import chromium  # noqa: F401 - a fixture
+from tests.screens import chromium, phone  # noqa: F401 - fixtures
 
 SECRET = "testing123"
 PROCESSES = ("postgres", "freeradius", "worker", "scheduler")

@@ -17,17 +17,13 @@ from simulators.demo.shop import Shop, open_shop
 from simulators.nas import Flavour, SimulatedNas
 from tests.radius.hotspot_login import HotspotLogin, hotspot_login
 from tests.radius.isp import PASSWORD, Isp
-from tests.radius.screens import fill, new_page, picture, press
+from tests.screens import DROPPED_REQUESTS, fill, new_page, picture, press
 
 PHONE = "02:00:5E:20:00:01"
 ONLINE = "You are online · আপনি অনলাইন"
 
-# As in tests/web/test_browser.py: dropped requests leave files to the collector.
 pytestmark = [
-    pytest.mark.filterwarnings(
-        "ignore:unclosed file:ResourceWarning",
-        "ignore::pytest.PytestUnraisableExceptionWarning",
-    ),
+    DROPPED_REQUESTS,
     pytest.mark.timeout(300),
 ]
 
@@ -43,15 +39,6 @@ def shop(isp: Isp) -> Iterator[Shop]:
     """Our pages and a simulated bKash."""
     with open_shop(isp.stack.settings) as opened:
         yield opened
-
-
-@pytest.fixture
-def phone(chromium: Browser) -> Iterator[Page]:
-    """The phone of somebody at the hotspot."""
-    with chromium.new_context(
-        viewport={"width": 390, "height": 800}, locale="en-GB"
-    ) as context:
-        yield new_page(context)
 
 
 @pytest.fixture

@@ -17,18 +17,14 @@ from billing_core.services.suspension import sweep_suspensions
 from simulators.demo.shop import open_shop
 from simulators.nas import SimulatedNas
 from tests.radius.isp import Isp, until
-from tests.radius.screens import fill, log_in, new_page, picture, press
+from tests.screens import DROPPED_REQUESTS, fill, log_in, new_page, picture, press
 
 OPERATOR, OPERATOR_PASSWORD = "walk-boss", "correct horse battery"
 USERNAME, PASSWORD = "walker", "a walkers password"
 PROFILE, PACKAGE = "Walkers pay at once", "Walkers 10 Mbps"
 
 
-# As in tests/web/test_browser.py: dropped requests leave files to the collector.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed file:ResourceWarning",
-    "ignore::pytest.PytestUnraisableExceptionWarning",
-)
+pytestmark = DROPPED_REQUESTS
 
 
 @pytest.fixture
@@ -36,15 +32,6 @@ def desk(chromium: Browser) -> Iterator[Page]:
     """The operator's screen."""
     with chromium.new_context(
         viewport={"width": 1280, "height": 800}, locale="en-GB"
-    ) as context:
-        yield new_page(context)
-
-
-@pytest.fixture
-def phone(chromium: Browser) -> Iterator[Page]:
-    """The customer's phone."""
-    with chromium.new_context(
-        viewport={"width": 390, "height": 800}, locale="en-GB"
     ) as context:
         yield new_page(context)
 

@@ -19,6 +19,7 @@ from billing_core.services.operators import add_operator
 from billing_core.services.web_logins import open_session
 from billing_core.settings import Settings
 from tests.builders import KEY
+from tests.screens import chromium  # noqa: F401 - a fixture
 from web import create_app
 from web.access import COOKIE
 from web.desk import close_desks

@@ -24,7 +24,7 @@ from billing_core.gateways.bkash.sns import SnsMessage
 from billing_core.services.billing_run import run_cycles
 from billing_core.services.payments.unmatched import take_notice
 from tests.builders import NOON, Packets, a_customer, a_nas, a_package, fold
-from tests.screens import DROPPED_REQUESTS, chromium  # noqa: F401 - a fixture
+from tests.screens import DROPPED_REQUESTS
 from tests.web.conftest import PASSWORD, Site, settings_for
 
 AXE = Path(__file__).parent / "vendor" / "axe" / "axe.min.js"

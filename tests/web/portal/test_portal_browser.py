@@ -28,18 +28,15 @@ from tests.builders import (
     rows,
     username_of,
 )
+from tests.screens import DROPPED_REQUESTS
 from tests.web.portal.conftest import Portal
 from tests.web.portal.test_connect import HERE
 from tests.web.test_bills import a_billed_customer
-from tests.web.test_browser import SIZES, chromium, look_at  # noqa: F401 - a fixture
+from tests.web.test_browser import SIZES, look_at
 from web.access import COOKIE
 
-# As in tests/web/test_browser.py: dropped requests leave files to the collector.
 pytestmark = [
-    pytest.mark.filterwarnings(
-        "ignore:unclosed file:ResourceWarning",
-        "ignore::pytest.PytestUnraisableExceptionWarning",
-    ),
+    DROPPED_REQUESTS,
     pytest.mark.timeout(600),
 ]
 
@@ -210,7 +207,7 @@ def choose_language(page: Page, address: str, language: str) -> None:
     ],
 )
 def test_each_page_fits_and_is_accessible(
-    chromium: Browser,  # noqa: F811 - the fixture
+    chromium: Browser,
     town: Town,
     size: str,
     scheme: str,

@@ -9,6 +9,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
+#: A browser that leaves a page drops what it was still fetching; werkzeug's server,
+#: which serves only tests, then leaves the open file to the collector.
+DROPPED_REQUESTS = pytest.mark.filterwarnings(
+    "ignore:unclosed file:ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +31,15 @@ def chromium() -> Iterator[Browser]:
         browser.close()
     # Here, and not in the middle of another module's test.
     gc.collect()
+
+
+@pytest.fixture
+def phone(chromium: Browser) -> Iterator[Page]:
+    """A customer's phone."""
+    with chromium.new_context(
+        viewport={"width": 390, "height": 800}, locale="en-GB"
+    ) as context:
+        yield new_page(context)
 
 
 def new_page(context: BrowserContext) -> Page:
