@@ -277,3 +277,17 @@ def test_whom_a_reseller_takes_on_is_his_own_unless_he_says_otherwise(
     staff = site.as_manager("view_customers", "add_customers", parent="mirpur")
     assert chosen in staff.get("/customers/new").text
     assert '<option selected value="">' in site.as_admin().get("/customers/new").text
+
+
+def test_who_has_no_package_to_give_is_told_so_before_he_fills_the_form(
+    site: Site,
+) -> None:
+    told = "No package is on sale yet"
+    page = site.as_admin().get("/customers/new").text
+    assert told in page
+    assert 'href="/packages/new"' in page
+    clerk = site.as_manager("view_customers", "add_customers").get("/customers/new")
+    assert told in clerk.text
+    assert "/packages/new" not in clerk.text
+    a_package(site.conn)
+    assert told not in site.as_admin().get("/customers/new").text

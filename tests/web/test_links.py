@@ -5,6 +5,8 @@ from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from billing_core.db.connect import Connection
 from billing_core.db.profiles import NewProfile, insert_profile
 from billing_core.permissions import MANAGER, can_be_given
@@ -67,10 +69,12 @@ def ways_shut(site: Site, browser: Browser) -> set[tuple[str, str]]:
     }
 
 
+@pytest.mark.parametrize("is_new", [True, False])
 def test_no_page_leads_to_one_that_its_reader_may_not_open(
-    site: Site, tmp_path: Path
+    site: Site, tmp_path: Path, *, is_new: bool
 ) -> None:
-    a_busy_provider(site.conn, tmp_path)
+    if not is_new:
+        a_busy_provider(site.conn, tmp_path)
     shut = {
         (permission.value, place, way)
         for permission in can_be_given(MANAGER)
