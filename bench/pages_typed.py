@@ -27,6 +27,8 @@ _LAST = {
     " ORDER BY 1, 2 OFFSET 40 LIMIT 1",
     "verify.index": "SELECT attempt_id FROM payment_attempt"
     " WHERE state IN ('confirmed', 'review') ORDER BY 1 DESC OFFSET 40 LIMIT 1",
+    "unmatched.index": "SELECT notice_id FROM gateway_notice"
+    " ORDER BY 1 DESC OFFSET 40 LIMIT 1",
     "online.index": "SELECT session_id FROM acct_session WHERE ended_at IS NULL"
     " ORDER BY 1 OFFSET 40 LIMIT 1",
     "rejects.index": "SELECT rejected_at, reject_id FROM access_reject"
