@@ -14,6 +14,19 @@ from tests.web.test_crawl import address, of_customers, of_operators
 
 SECRET_WORD = "zzz-of-uttara"
 Ids = dict[str, int | str]
+# Ids in addresses of what is no reseller's: the provider's own, or no id at all.
+OF_THE_PROVIDER = {
+    "nas_id",
+    "package_id",
+    "profile_id",
+    "vat_profile_id",
+    "notice_id",
+    "billing",
+    "channel",
+    "name",
+    "suffix",
+    "what",
+}
 # What forms ask for, so that only whose it is can keep them from being done.
 FORM = {
     "reason": "because",
@@ -100,6 +113,7 @@ def test_no_page_or_form_reaches_what_is_anothers(
     me, before = strangers(site)[role], everything_of(site.conn, theirs)
     tried = set()
     for rule in of_operators(site):
+        assert rule.arguments <= theirs.keys() | OF_THE_PROVIDER, rule.endpoint
         for values in ways(rule, mine, theirs):
             path = address(rule, values)
             answers = []
