@@ -141,7 +141,7 @@ def list_customers(
 ) -> list[CustomerRow]:
     """Return a page of customers, newest first, after one of them."""
     ids = _named(conn, wanted, scope)
-    if ids is None and wanted == CustomerFilter(search=wanted.search):
+    if ids is None and _is_search_alone(wanted):
         ids = _newest_named(conn, wanted.search, scope, after, limit)
     values = _values(_of(wanted, ids), scope, after) | {"limit": limit}
     return read_page(conn, _QUERIES["list_customers"], values, CustomerRow)
@@ -178,7 +178,7 @@ def total_customers(
 ) -> CustomerTotals:
     """Count what a filter leaves, if it is not too much."""
     ids = _named(conn, wanted, scope)
-    if ids is None and like(wanted.search) is not None:
+    if ids is None and _is_search_alone(wanted):
         return CustomerTotals(_NAMED_MAX, is_whole=False)
     found = read_totals(
         conn,
@@ -233,19 +233,26 @@ def _named(
     return None if len(rows) > _NAMED_MAX else [row[0] for row in rows]
 
 
+def _is_search_alone(wanted: CustomerFilter) -> bool:
+    searched = like(wanted.search) is not None
+    return searched and wanted == CustomerFilter(search=wanted.search)
+
+
 def _newest_named(
     conn: Connection, search: str | None, scope: Scope, after: int | None, limit: int
-) -> list[int] | None:
-    """Return the newest whom a search names; None = it is none.
+) -> list[int]:
+    """Return the newest whom a search names.
 
     Where many are named they are soon met on a walk from the newest on, unless all of
     them are old: then the index of words finds them sooner than a long walk.
     """
-    words = like(search)
-    if words is None:
-        return None
-    values = {"words": words, "scope": as_list(scope), "after": after, "limit": limit}
-    values["among"] = _WALKED_MAX
+    values = {
+        "words": like(search),
+        "scope": as_list(scope),
+        "after": after,
+        "limit": limit,
+        "among": _WALKED_MAX,
+    }
     for query in ("find_newest_named", "find_all_named"):
         rows = conn.execute(_QUERIES[query], values, prepare=False).fetchall()
         if len(rows) == limit:
