@@ -91,9 +91,12 @@ def add() -> Page:
                 parent=form.parent.data or None,
                 permissions=form.permissions.data,
                 language=form.language.data,
+                by_reseller=current_operator().scope is not None,
                 actor=at.actor,
                 now=at.now,
             )
+        except service.NameOnCardsError as error:
+            refuse(form, error, "username")
         except BillingError as error:
             refuse(form, error)
         else:

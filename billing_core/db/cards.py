@@ -173,6 +173,14 @@ def read_batch(conn: Connection, batch_id: int, *, now: datetime) -> Batch:
     raise UnknownBatchError(batch_id)
 
 
+def has_cards_for(conn: Connection, distributor: str) -> bool:
+    """Tell whether cards were ever made for a distributor of this name."""
+    row = conn.execute(
+        _QUERIES["has_cards_for"], {"distributor": distributor}
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
 def list_cards(
     conn: Connection,
     *,

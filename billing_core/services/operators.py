@@ -7,6 +7,7 @@ from datetime import datetime
 
 from billing_core.db import operators as db
 from billing_core.db import web_sessions as sessions_db
+from billing_core.db.cards import has_cards_for
 from billing_core.db.connect import Connection, in_transaction
 from billing_core.errors import BillingError
 from billing_core.operator_passwords import hash_password
@@ -34,6 +35,15 @@ class LastAdminError(BillingError):
         )
 
 
+class NameOnCardsError(db.OperatorError):
+    """Who had this name would see cards that somebody else made."""
+
+    def __init__(self, username: str) -> None:
+        super().__init__(
+            username, "cards were made for a distributor of this name; take another"
+        )
+
+
 # RFC 4226 §4, R6: 160 bits are recommended.
 _TOTP_OCTETS = 20
 
@@ -48,10 +58,15 @@ def add_operator(
     parent: str | None = None,
     permissions: Iterable[str] = (),
     language: str = "en",
+    by_reseller: bool = False,
     actor: str,
     now: datetime,
 ) -> int:
-    """Take an operator on; returns his id."""
+    """Take an operator on; returns his id.
+
+    Cards are seen by whose username is their distributor's name, so a reseller takes on
+    nobody under a name that cards were made for. The provider may: they are his.
+    """
     if role not in ROLES:
         raise db.OperatorError(username, f"a role is one of {', '.join(ROLES)}")
     given = _checked(username, role, permissions)
@@ -61,6 +76,8 @@ def add_operator(
         above = db.find_operator(conn, parent) if parent else None
         if above is not None:
             _check_parent(username, role, above)
+        if by_reseller and has_cards_for(conn, username):
+            raise NameOnCardsError(username)
         operator_id = db.insert_operator(
             conn,
             db.NewOperator(

@@ -41,6 +41,10 @@ SELECT b.batch_id, b.serial_first, b.serial_last, b.face_value, p.name AS packag
  GROUP BY b.batch_id, p.name
  ORDER BY b.batch_id DESC LIMIT %(limit)s
 
+-- has_cards_for --
+-- Whether cards were made for a distributor of this name.
+SELECT EXISTS (SELECT FROM card_batch WHERE distributor = %(distributor)s)
+
 -- list_cards --
 -- Cards, newest first, as a person filters them.
 SELECT c.serial, c.batch_id, s.state, b.face_value, p.name AS package, b.commission, b.distributor, b.expires_at,

@@ -250,8 +250,12 @@ def test_a_reseller_who_manages_cards_has_only_his_shops(
         form = across | {"reason": "x"}
         assert mirpur.post(f"/cards/{what}", form).status_code == 404
     assert rows(shops.conn, "SELECT DISTINCT state FROM card") == [("generated",)]
-    refused = mirpur.post("/cards/new", ORDER | {"distributor": "other-shop"})
-    assert refused.status_code == 422
+    shops.operator_id("uttara")
+    shops.operator_id("uttaras-shop", "distributor", parent="uttara")
+    for another in ("other-shop", "uttaras-shop", "uttara"):
+        refused = mirpur.post("/cards/new", ORDER | {"distributor": another})
+        assert refused.status_code == 422
+        assert "Choose one who works for you." in refused.text
     mine = mirpur.post("/cards/new", ORDER | {"distributor": "his-shop"})
     assert mine.status_code == 303
 

@@ -5,6 +5,7 @@ import pytest
 from billing_core.db.operators import find_operator
 from billing_core.services import operators as service
 from tests.builders import NOON, a_customer, a_package, rows
+from tests.cards import a_batch
 from tests.web.conftest import PASSWORD, Site
 
 NEW = {
@@ -126,6 +127,40 @@ def test_a_reseller_cannot_make_anybody_who_is_more_than_himself(
 
     assert answer.status_code == 422
     assert rows(site.conn, "SELECT FROM operator WHERE username = 'karim'") == []
+
+
+@pytest.mark.parametrize("role", ["distributor", "manager", "sub_operator"])
+def test_a_reseller_takes_on_nobody_under_a_name_that_cards_are_for(
+    site: Site, role: str
+) -> None:
+    may = ("manage_operators", "manage_cards")
+    mirpur = site.as_somebody("mirpur", "operator", may)
+    batch = a_batch(site.conn, distributor="shop-1")
+    one = NEW | {"role": role, "parent": "mirpur", "permissions": []}
+
+    refused = mirpur.post("/operators/new", one | {"username": "shop-1"})
+    free = mirpur.post("/operators/new", one | {"username": "shop-2"})
+
+    assert mirpur.get(f"/cards/batches/{batch.batch_id}").status_code == 404
+    assert mirpur.get(f"/cards/batches/{batch.batch_id}/print").status_code == 404
+    assert refused.status_code == 422
+    told = refused.text.partition('name="username"')[2].partition('name="password"')[0]
+    assert "cards were made for a distributor of this name" in told
+    assert rows(site.conn, "SELECT FROM operator WHERE username = 'shop-1'") == []
+    assert free.status_code == 303
+
+
+def test_an_admin_gives_cards_that_are_there_an_account_that_sees_them(
+    site: Site,
+) -> None:
+    mirpur = site.as_somebody("mirpur", "operator", ("manage_cards",))
+    batch = a_batch(site.conn, distributor="shop-1")
+    shop = {"username": "shop-1", "role": "distributor", "parent": "mirpur"}
+
+    made = site.as_admin().post("/operators/new", NEW | shop | {"permissions": []})
+
+    assert made.status_code == 303
+    assert mirpur.get(f"/cards/batches/{batch.batch_id}").status_code == 200
 
 
 def test_what_is_edited_holds_at_once_and_the_rest_stays(site: Site) -> None:
