@@ -109,6 +109,7 @@ def show(batch_id: int) -> str:
     return render_template(
         "cards/show.html",
         batch=batch,
+        reseller=cards_db.find_reseller(at.conn, batch.distributor),
         states=STATES,
         events=db.list_range_events(
             at.conn, batch.serial_first, batch.serial_last, limit=_EVENTS_SHOWN

@@ -13,6 +13,7 @@ from billing_core.cli import card_views
 from billing_core.cli.context import Desk, at_desk
 from billing_core.cli.output import json_option, show
 from billing_core.cli.units import Amount, Rate
+from billing_core.db.cards import find_reseller
 from billing_core.db.customers import find_customer_id, read_customer
 from billing_core.errors import BillingError
 from billing_core.services.cards import batches as service
@@ -96,6 +97,9 @@ def generate(
             f" {batch.serial_last}, {batch.face_value} {desk.settings.currency} each."
             f" Print them: khata card print {batch.batch_id}"
         )
+        # Any name may be typed: that it is an account of a reseller's may be news.
+        if reseller := find_reseller(desk.conn, batch.distributor):
+            click.echo(f"{batch.distributor} works for {reseller}, who sees them, too.")
 
 
 @card.command("print")

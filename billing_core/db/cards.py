@@ -181,6 +181,14 @@ def has_cards_for(conn: Connection, distributor: str) -> bool:
     return row is not None and bool(row[0])
 
 
+def find_reseller(conn: Connection, distributor: str) -> str | None:
+    """Return whom the account of a distributor's name works for, if it does."""
+    row = conn.execute(
+        _QUERIES["find_reseller"], {"distributor": distributor}
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def list_cards(
     conn: Connection,
     *,

@@ -45,6 +45,11 @@ SELECT b.batch_id, b.serial_first, b.serial_last, b.face_value, p.name AS packag
 -- Whether cards were made for a distributor of this name.
 SELECT EXISTS (SELECT FROM card_batch WHERE distributor = %(distributor)s)
 
+-- find_reseller --
+-- Whom the account of a distributor's name works for: he sees the cards, too.
+SELECT r.username FROM operator o JOIN operator r ON r.operator_id = o.parent_id
+ WHERE o.username = %(distributor)s
+
 -- list_cards --
 -- Cards, newest first, as a person filters them.
 SELECT c.serial, c.batch_id, s.state, b.face_value, p.name AS package, b.commission, b.distributor, b.expires_at,

@@ -88,6 +88,18 @@ def test_a_card_goes_all_its_way(conn: Connection, khata: Khata, folder: Path) -
     assert audited(conn) == []
 
 
+def test_who_makes_cards_for_a_shop_of_a_reseller_is_told_that_he_sees_them(
+    khata: Khata,
+) -> None:
+    add = ("operator", "add", "--password", "correct horse battery", "--role")
+    khata.ok(*add, "operator", "mirpur")
+    khata.ok(*add, "distributor", "--parent", "mirpur", "his-shop")
+    make = ("card", "generate", "1", "--value", "100", "--distributor")
+
+    assert "his-shop works for mirpur, who sees" in khata.ok(*make, "his-shop").out
+    assert "works for" not in khata.ok(*make, "Kiosk").out
+
+
 def test_a_package_card_tells_what_it_bought(
     conn: Connection, khata: Khata, folder: Path
 ) -> None:

@@ -260,6 +260,21 @@ def test_a_reseller_who_manages_cards_has_only_his_shops(
     assert mine.status_code == 303
 
 
+def test_who_made_cards_for_a_shop_of_a_reseller_is_told_that_he_sees_them(
+    shops: Site,
+) -> None:
+    shops.operator_id("mirpur")
+    shops.operator_id("his-shop", "distributor", parent="mirpur")
+    shops.operator_id("shop", "distributor")
+    his, ours = (a_batch(shops.conn, distributor=n) for n in ("his-shop", "shop"))
+    admin = shops.as_admin()
+
+    page = admin.get(f"/cards/batches/{his.batch_id}").text
+
+    assert "mirpur <small>who sees these cards, too</small>" in page
+    assert "who sees" not in admin.get(f"/cards/batches/{ours.batch_id}").text
+
+
 def test_a_reseller_does_not_find_out_usernames_of_others(shops: Site) -> None:
     a_customer(shops.conn, a_package(shops.conn), username="somebody")
     mirpur = shops.as_somebody("mirpur", "operator", ("manage_cards",))
