@@ -253,8 +253,8 @@ def _newest_named(
         "limit": limit,
         "among": _WALKED_MAX,
     }
-    for query in ("find_newest_named", "find_all_named"):
-        rows = conn.execute(_QUERIES[query], values, prepare=False).fetchall()
+    for query in (_QUERIES["find_newest_named"], _QUERIES["find_all_named"]):
+        rows = conn.execute(query, values, prepare=False).fetchall()
         if len(rows) == limit:
             break
     return [row[0] for row in rows]
