@@ -10,7 +10,12 @@ from wtforms.validators import ValidationError
 
 from billing_core.db.connect import Connection
 from billing_core.db.packages import list_packages
-from billing_core.db.profiles import NewProfile, Profile, list_vat_profiles
+from billing_core.db.profiles import (
+    NewProfile,
+    Profile,
+    ProfileInUse,
+    list_vat_profiles,
+)
 from billing_core.money import ZERO
 from billing_core.services.profiles import SCHEDULE
 from web.filters import money
@@ -132,7 +137,7 @@ class VatForm(VatRateForm):
 
 
 def shape(
-    form: ProfileForm, conn: Connection, profile: Profile | None = None
+    form: ProfileForm, conn: Connection, profile: ProfileInUse | None = None
 ) -> ProfileForm:
     """Give a form its choices; a profile in use keeps its schedule."""
     form.billing_type.choices = choices_of(

@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 
 from billing_core.db import profiles as db
 from billing_core.db.cycles import read_vat_profiles
-from billing_core.db.profiles import NewProfile, Profile, UnknownProfileError
+from billing_core.db.profiles import NewProfile, ProfileInUse, UnknownProfileError
 from billing_core.errors import BillingError
 from billing_core.permissions import Permission
 from billing_core.services import profiles as services
@@ -37,7 +37,7 @@ def index() -> str:
     conn = desk().conn
     return render_template(
         "profiles/list.html",
-        profiles=db.list_profiles(conn),
+        profiles=db.list_profiles_in_use(conn),
         vats=db.list_vat_profiles(conn),
         vat_names={vat.vat_profile_id: vat.name for vat in db.list_vat_profiles(conn)},
     )
@@ -216,9 +216,9 @@ def add_vat_rate(vat_profile_id: int) -> Page:
     return (page, 422) if form.errors else page
 
 
-def _profile(profile_id: int) -> Profile:
+def _profile(profile_id: int) -> ProfileInUse:
     try:
-        return db.read_profile(desk().conn, profile_id)
+        return db.read_profile_in_use(desk().conn, profile_id)
     except UnknownProfileError:
         abort(404)
 
@@ -234,7 +234,7 @@ def _is_sent() -> bool:
     return request.method == "POST" and request.form.get("step") != "look"
 
 
-def _profile_page(form: ProfileForm, profile: Profile | None) -> Page:
+def _profile_page(form: ProfileForm, profile: ProfileInUse | None) -> Page:
     looks = request.method == "POST" and not _is_sent()
     fits = _fits(form) if looks else not form.errors
     page = render_template(
@@ -252,7 +252,7 @@ def _fits(form: ProfileForm) -> bool:
 
 
 def _explanation(
-    form: ProfileForm, profile: Profile | None, fits: bool
+    form: ProfileForm, profile: ProfileInUse | None, fits: bool
 ) -> Explanation | None:
     """Say what the profile does; None = it is not one yet."""
     at = desk()

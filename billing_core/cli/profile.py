@@ -81,7 +81,7 @@ def change(name: str, rename: str | None, **options: Any) -> None:
 def list_(as_json: bool) -> None:
     """List the billing profiles and how many customers are on each."""
     with at_desk() as desk:
-        rows = db.list_profiles(desk.conn)
+        rows = db.list_profiles_in_use(desk.conn)
         if as_json:
             show(rows, desk.settings.zone)
             return
@@ -107,7 +107,8 @@ def list_(as_json: bool) -> None:
 def show_(name: str, as_json: bool) -> None:
     """Show everything about the billing profile NAME."""
     with at_desk() as desk:
-        found, zone = db.find_profile(desk.conn, name), desk.settings.zone
+        known, zone = db.find_profile(desk.conn, name), desk.settings.zone
+        found = db.read_profile_in_use(desk.conn, known.profile_id)
         names = {v.vat_profile_id: v.name for v in db.list_vat_profiles(desk.conn)}
         facts = as_plain(found, zone) | {"vat": names.get(found.vat_profile_id or 0)}
         if as_json:

@@ -11,6 +11,14 @@ VALUES (%(name)s, %(billing_type)s, %(bill_trigger)s, %(bill_day)s, %(in_advance
 RETURNING profile_id
 
 -- list_profiles --
+-- Every billing profile.
+SELECT f.profile_id, f.name, f.billing_type, f.bill_trigger, f.bill_day, f.in_advance, f.cycle_ends_with_month,
+       f.due_days, f.grace_days, f.due_threshold, f.auto_bill, f.auto_suspend, f.auto_activate,
+       f.bill_while_suspended, f.suspended_state, f.suspended_pool, f.suspended_address_list, f.proration,
+       f.vat_profile_id, f.minimum_validity_days, f.daily_charge
+  FROM billing_profile f ORDER BY f.profile_id
+
+-- list_profiles_in_use --
 -- Every billing profile, with how many customers are on it.
 SELECT f.profile_id, f.name, f.billing_type, f.bill_trigger, f.bill_day, f.in_advance, f.cycle_ends_with_month,
        f.due_days, f.grace_days, f.due_threshold, f.auto_bill, f.auto_suspend, f.auto_activate,
