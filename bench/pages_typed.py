@@ -82,7 +82,11 @@ def samples(conn: psycopg.Connection) -> dict[str, dict[str, str]]:
         "batch": {"known": "1"},
         "distributor": {"known": "shop-1", "nobody": "nobody"},
         "amount": {"some": "500"},
-        **dict.fromkeys(("since", "issued_from", "received_from", "due_from"), month),
-        **dict.fromkeys(("until", "issued_to", "received_to", "due_to"), day),
+        **dict.fromkeys(
+            ("since", "issued_from", "received_from", "period_from", "due_from"), month
+        ),
+        **dict.fromkeys(
+            ("until", "issued_to", "received_to", "period_to", "due_to"), day
+        ),
         "suspended_by": {"soon": (today + timedelta(days=2)).isoformat()},
     }

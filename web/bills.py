@@ -65,6 +65,8 @@ class BillFilterForm(FilterForm):
     kind = SelectField(_l("Kind"), [Optional()], default="")
     issued_from = DateField(_l("Issued from"), [Optional()])
     issued_to = DateField(_l("Issued to"), [Optional()])
+    period_from = DateField(_l("Period from"), [Optional()])
+    period_to = DateField(_l("Period to"), [Optional()])
     due_from = DateField(_l("Due from"), [Optional()])
     due_to = DateField(_l("Due to"), [Optional()])
 
@@ -183,6 +185,8 @@ def _wanted(form: BillFilterForm) -> db.BillFilter:
         zone=form.zone.data or None,
         issued_from=day_starts(form.issued_from.data),
         issued_until=day_starts(form.issued_to.data, after_days=1),
+        period_from=day_starts(form.period_from.data),
+        period_until=day_starts(form.period_to.data, after_days=1),
         due_from=day_starts(form.due_from.data),
         due_until=day_starts(form.due_to.data, after_days=1),
     )

@@ -50,6 +50,9 @@ class BillFilter:
     zone: str | None = None
     issued_from: datetime | None = None
     issued_until: datetime | None = None
+    #: Some of what it bills is from this moment on, and before that one.
+    period_from: datetime | None = None
+    period_until: datetime | None = None
     due_from: datetime | None = None
     due_until: datetime | None = None
 

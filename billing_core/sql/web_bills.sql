@@ -27,6 +27,9 @@ SELECT b.customer_id, b.bill_id, b.number, b.kind, b.period_start, b.period_end,
    AND (%(zone)s::text IS NULL OR c.zone = %(zone)s)
    AND (%(issued_from)s::timestamptz IS NULL OR b.issued_at >= %(issued_from)s)
    AND (%(issued_until)s::timestamptz IS NULL OR b.issued_at < %(issued_until)s)
+   -- Some of what it bills is of these days.
+   AND (%(period_from)s::timestamptz IS NULL OR greatest(b.period_end, b.period_start + interval '1 microsecond') > %(period_from)s)
+   AND (%(period_until)s::timestamptz IS NULL OR b.period_start < %(period_until)s)
    AND (%(due_from)s::timestamptz IS NULL OR b.due_at >= %(due_from)s)
    AND (%(due_until)s::timestamptz IS NULL OR b.due_at < %(due_until)s)
  ORDER BY b.issued_at DESC, b.bill_id DESC LIMIT %(limit)s

@@ -85,6 +85,9 @@ BILL_FILTERS = {
     "issued": replace(
         ALL_BILLS, issued_from=NOON - timedelta(days=40), issued_until=NOON
     ),
+    "period": replace(
+        ALL_BILLS, period_from=NOON - timedelta(60), period_until=NOON - timedelta(50)
+    ),
     "due": replace(
         ALL_BILLS, due_from=NOON - timedelta(days=60), due_until=NOON - timedelta(50)
     ),
