@@ -189,16 +189,27 @@ def list_profiles_in_use(conn: Connection) -> list[ProfileInUse]:
 
     Counting a million takes a tenth of a second: for who wants to know it.
     """
-    with conn.cursor(row_factory=class_row(ProfileInUse)) as cursor:
-        return cursor.execute(_QUERIES["list_profiles_in_use"]).fetchall()
+    counts = _count_customers(conn, None)
+    return [
+        _in_use(profile, counts.get(profile.profile_id, 0))
+        for profile in list_profiles(conn)
+    ]
 
 
 def read_profile_in_use(conn: Connection, profile_id: int) -> ProfileInUse:
     """Return one billing profile with the count of its customers."""
-    for profile in list_profiles_in_use(conn):
-        if profile.profile_id == profile_id:
-            return profile
-    raise UnknownProfileError("billing", str(profile_id))
+    profile = read_profile(conn, profile_id)
+    return _in_use(profile, _count_customers(conn, profile_id).get(profile_id, 0))
+
+
+def _count_customers(conn: Connection, profile_id: int | None) -> dict[int, int]:
+    values = {"profile_id": profile_id}
+    rows = conn.execute(_QUERIES["count_customers"], values, prepare=False)
+    return dict(rows.fetchall())
+
+
+def _in_use(profile: Profile, customers: int) -> ProfileInUse:
+    return ProfileInUse(**asdict(profile), customers=customers)
 
 
 def find_profile(conn: Connection, name: str) -> Profile:

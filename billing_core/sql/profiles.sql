@@ -18,14 +18,11 @@ SELECT f.profile_id, f.name, f.billing_type, f.bill_trigger, f.bill_day, f.in_ad
        f.vat_profile_id, f.minimum_validity_days, f.daily_charge
   FROM billing_profile f ORDER BY f.profile_id
 
--- list_profiles_in_use --
--- Every billing profile, with how many customers are on it.
-SELECT f.profile_id, f.name, f.billing_type, f.bill_trigger, f.bill_day, f.in_advance, f.cycle_ends_with_month,
-       f.due_days, f.grace_days, f.due_threshold, f.auto_bill, f.auto_suspend, f.auto_activate,
-       f.bill_while_suspended, f.suspended_state, f.suspended_pool, f.suspended_address_list, f.proration,
-       f.vat_profile_id, f.minimum_validity_days, f.daily_charge,
-       (SELECT count(*) FROM customer c WHERE c.profile_id = f.profile_id) AS customers
-  FROM billing_profile f ORDER BY f.profile_id
+-- count_customers --
+-- How many customers are on each billing profile that has any, or on one.
+SELECT c.profile_id, count(*) FROM customer c
+ WHERE c.profile_id IS NOT NULL AND (%(profile_id)s::bigint IS NULL OR c.profile_id = %(profile_id)s)
+ GROUP BY c.profile_id
 
 -- insert_vat_profile --
 -- A VAT profile.
