@@ -7,6 +7,8 @@ from typing import NamedTuple
 ADMIN, OPERATOR, SUB_OPERATOR = "admin", "operator", "sub_operator"
 MANAGER, DISTRIBUTOR = "manager", "distributor"
 ROLES = (ADMIN, OPERATOR, SUB_OPERATOR, MANAGER, DISTRIBUTOR)
+#: Who may have customers of his own.
+SELLERS = (OPERATOR, SUB_OPERATOR)
 
 
 class Permission(StrEnum):

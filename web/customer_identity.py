@@ -5,8 +5,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from billing_core.db.customers import Contact
-from billing_core.db.operators import list_operators
-from billing_core.permissions import OPERATOR, SUB_OPERATOR, Permission
+from billing_core.permissions import Permission
 from billing_core.services import customers
 from web.access import Page, current_operator, my_customer, operator_pages, require
 from web.acting import act
@@ -24,6 +23,7 @@ from web.forms import (
     TextAreaField,
     choices_of,
 )
+from web.sellers import list_sellers
 
 pages = operator_pages(
     "customer_identity",
@@ -173,9 +173,8 @@ def operator(customer_id: int) -> Page:
     at, me, customer = desk(), current_operator(), my_customer(customer_id)
     sellers = [
         one
-        for one in list_operators(at.conn, me.scope)
-        if one.role in (OPERATOR, SUB_OPERATOR)
-        and (not one.is_disabled or one.operator_id == customer.operator_id)
+        for one in list_sellers()
+        if not one.is_disabled or one.operator_id == customer.operator_id
     ]
     own = next(
         (o.username for o in sellers if o.operator_id == customer.operator_id), ""

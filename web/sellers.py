@@ -3,12 +3,21 @@
 from flask_babel import gettext as _
 from wtforms.fields.choices import SelectChoice
 
-from billing_core.db.operators import list_operators
+from billing_core.db.operators import Operator, list_operators
 from billing_core.db.web_lists import OWN
-from billing_core.permissions import OPERATOR, SUB_OPERATOR
+from billing_core.permissions import SELLERS
 from web.access import current_operator
 from web.desk import connection
 from web.forms import choices_of
+
+
+def list_sellers() -> list[Operator]:
+    """Return those whose customers the operator sees, but for the provider."""
+    return [
+        one
+        for one in list_operators(connection(), current_operator().scope)
+        if one.role in SELLERS
+    ]
 
 
 def sellers() -> dict[int, str]:
@@ -16,13 +25,8 @@ def sellers() -> dict[int, str]:
 
     First the provider, who has customers of his own.
     """
-    scope = current_operator().scope
-    own = {OWN: _("the provider's own")} if scope is None else {}
-    return own | {
-        one.operator_id: one.name or one.username
-        for one in list_operators(connection(), scope)
-        if one.role in (OPERATOR, SUB_OPERATOR)
-    }
+    own = {OWN: _("the provider's own")} if current_operator().scope is None else {}
+    return own | {one.operator_id: one.name or one.username for one in list_sellers()}
 
 
 def seller_choices(any_label: str) -> list[SelectChoice]:

@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
 from billing_core.errors import BillingError
-from billing_core.permissions import OPERATOR, SUB_OPERATOR
+from billing_core.permissions import SELLERS
 
 _QUERIES = load_queries("operators")
 
@@ -139,7 +139,7 @@ def find_operator(conn: Connection, username: str) -> Operator:
 def find_seller(conn: Connection, username: str) -> Operator:
     """Return who may have customers of his own: an operator or a sub-operator."""
     found = find_operator(conn, username)
-    if found.role not in (OPERATOR, SUB_OPERATOR):
+    if found.role not in SELLERS:
         raise OperatorError(
             username, "only operators and sub-operators have customers of their own"
         )

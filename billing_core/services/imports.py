@@ -26,7 +26,7 @@ from billing_core.db.static_addresses import list_taken_addresses
 from billing_core.errors import BillingError
 from billing_core.kinds import KindError
 from billing_core.passwords import PasswordError
-from billing_core.permissions import OPERATOR, SUB_OPERATOR
+from billing_core.permissions import SELLERS
 from billing_core.quotes import ChangeError
 from billing_core.services.registration import Registration, draft_customer
 
@@ -95,7 +95,7 @@ def sellers_of(
         {
             one.username: one.operator_id
             for one in list_operators(conn, scope)
-            if one.role in (OPERATOR, SUB_OPERATOR)
+            if one.role in SELLERS
         },
         default,
         may_discount,

@@ -17,13 +17,11 @@ from billing_core.permissions import (
     MANAGER,
     OPERATOR,
     ROLES,
-    SUB_OPERATOR,
+    SELLERS,
     Rank,
     allowed,
     can_be_given,
 )
-
-_RESELLERS = (OPERATOR, SUB_OPERATOR)
 
 
 class LastAdminError(BillingError):
@@ -257,7 +255,7 @@ def _change_role(
     username = operator.username
     if ties.is_last_admin and role != ADMIN:
         raise LastAdminError(username)
-    if (ties.has_customers or ties.has_operators) and role not in _RESELLERS:
+    if (ties.has_customers or ties.has_operators) and role not in SELLERS:
         raise db.OperatorError(
             username, f"has customers or operators of his own, so he is no {role}"
         )
