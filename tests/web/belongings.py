@@ -43,6 +43,38 @@ def belongings_of(
         [operator_id, customer_id],
     )
     name = username_of(conn, customer_id)
+    fold(conn, Packets(name, a_nas(conn), started_at=now).start(), now=now)
+    conn.execute(
+        "INSERT INTO access_reject (username, customer_id, calling_station_id, reason)"
+        " VALUES (%s, %s, %s, 'SUSPENDED')",
+        [name, customer_id, word],
+    )
+    batch = a_batch(conn, distributor=shop)
+    content = f"username,package,comment\nnobody,{package},{word}\n".encode()
+    import_id = keep_file(
+        conn,
+        content,
+        file_name=f"{word}.csv",
+        secret_key=KEY,
+        actor=f"operator:{owner}",
+        now=now,
+    )
+    return {
+        "customer_id": customer_id,
+        **_money_of(site, customer_id, word, now),
+        "session_id": int(sessions_of(conn, customer_id)[0]["session_id"]),
+        "batch_id": batch.batch_id,
+        "serial": batch.serial_first,
+        "import_id": import_id,
+        "operator_id": operator_id,
+    }
+
+
+def _money_of(
+    site: Site, customer_id: int, word: str, now: datetime
+) -> dict[str, int | str]:
+    """Give a customer a bill, a payment, a refund and a transfer."""
+    conn, name = site.conn, username_of(site.conn, customer_id)
     bill = charge_customer(
         conn,
         name,
@@ -77,31 +109,9 @@ def belongings_of(
         actor="test",
         now=now,
     )
-    fold(conn, Packets(name, a_nas(conn), started_at=now).start(), now=now)
-    conn.execute(
-        "INSERT INTO access_reject (username, customer_id, calling_station_id, reason)"
-        " VALUES (%s, %s, %s, 'SUSPENDED')",
-        [name, customer_id, word],
-    )
-    batch = a_batch(conn, distributor=shop)
-    content = f"username,package,comment\nnobody,{package},{word}\n".encode()
-    import_id = keep_file(
-        conn,
-        content,
-        file_name=f"{word}.csv",
-        secret_key=KEY,
-        actor=f"operator:{owner}",
-        now=now,
-    )
     return {
-        "customer_id": customer_id,
         "bill_id": bill.bill_id,
         "payment_id": cash.payment_id,
         "reference": refund.reference,
         "attempt_id": attempt.attempt_id,
-        "session_id": int(sessions_of(conn, customer_id)[0]["session_id"]),
-        "batch_id": batch.batch_id,
-        "serial": batch.serial_first,
-        "import_id": import_id,
-        "operator_id": operator_id,
     }
