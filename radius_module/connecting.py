@@ -1,6 +1,8 @@
 """Make the connection that logins are decided by, in a thread of its own."""
 
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from threading import Event, Thread
 
 import psycopg
@@ -18,10 +20,9 @@ from radius_module.libpq import (
 CONNECT_SECONDS_MAX = 5.0
 
 
-# Generic plan: planning this join costs fifty times its execution. No sequential scans:
-# the plan must not be one for the small tables of an installation's first day.
-# synchronous_commit: only nextval() writes, and the commit of the session that uses the
-# number, which is durable, carries its record with it.
+# Generic plan: planning costs fifty times the execution. No sequential scans and no
+# joins but by index: the plan must not be one for the small tables of an installation's
+# first day.
 _SETTINGS = b"; ".join(
     (
         b"SET timezone = 'UTC'",
@@ -33,42 +34,35 @@ _SETTINGS = b"; ".join(
         b"SET enable_bitmapscan = off",
         b"SET enable_hashjoin = off",
         b"SET enable_mergejoin = off",
-        b"SET synchronous_commit = off",
     )
 )
 
 # Set last: the first plan may take longer. What we no longer wait for is to end, too.
 _TIMEOUTS = b"SET statement_timeout = 200; SET lock_timeout = 50"
 
-_TEXT, _BIGINT, _DATE = 25, 20, 1082
-# The statements, and the parameters of each in their order.
-_STATEMENTS: dict[str, dict[str, int]] = {
-    "load_access_state": {
-        "username": _TEXT,
-        "service_date": _DATE,
-    },
-    "load_running": {
-        "customer_id": _BIGINT,
-        "nas_id": _BIGINT,
-        "calling_station_id": _TEXT,
-    },
-    "load_package": {"package_id": _BIGINT},
-    "load_nas": {"nas_id": _BIGINT},
-    "load_suspension": {"customer_id": _BIGINT},
-}
-# Nobody's login: asked once so that the first one finds a plan.
-_NO_LOGIN = (b"", b"2000-01-01")
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a connection is for: its name, and the statements of authorization.sql."""
+
+    application: str
+    #: The parameters of each, in their order; all are arrays.
+    statements: Mapping[str, Sequence[str]]
+    #: False: nothing but a sequence is written, and the commit of whoever uses its
+    #: numbers, which is durable, carries its record with it.
+    is_durable: bool
 
 
 class Attempt:
     """A connection being made by a thread of its own, the first plan included."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, purpose: Purpose) -> None:
         self.link: Link | None = None
         self.failure = ""
         self.ended = Event()
         self._is_abandoned = False
         self._database_url = database_url
+        self._purpose = purpose
         self._thread = Thread(target=self._run, name="khata connect", daemon=True)
         self._thread.start()
 
@@ -84,7 +78,7 @@ class Attempt:
 
     def _run(self) -> None:
         try:
-            link = _prepared_link(self._database_url)
+            link = _prepared_link(self._database_url, self._purpose)
         except (DatabaseAwayError, psycopg.Error) as error:
             self.failure = one_line(str(error))
         else:
@@ -96,19 +90,22 @@ class Attempt:
             self.ended.set()
 
 
-def _prepared_link(database_url: str) -> Link:
+def _prepared_link(database_url: str, purpose: Purpose) -> Link:
     deadline = time.monotonic() + CONNECT_SECONDS_MAX
-    link = open_link(database_url, "khata radius", deadline)
+    link = open_link(database_url, purpose.application, deadline)
     connection, poll = link.connection, link.poll
     try:
         connection.send_query(_SETTINGS)
         run_commands(connection, poll, deadline)
-        for name, parameters in _STATEMENTS.items():
-            sql, types = _numbered(name), list(parameters.values())
-            connection.send_prepare(name.encode(), sql, types)
+        if not purpose.is_durable:
+            connection.send_query(b"SET synchronous_commit = off")
             run_commands(connection, poll, deadline)
-        connection.send_query_prepared(b"load_access_state", _NO_LOGIN)
-        run_commands(connection, poll, deadline)
+        for name, parameters in purpose.statements.items():
+            connection.send_prepare(name.encode(), _numbered(name, parameters))
+            run_commands(connection, poll, deadline)
+            # Nobody's: asked once so that the first login finds a plan.
+            connection.send_query_prepared(name.encode(), [b"{}"] * len(parameters))
+            run_commands(connection, poll, deadline)
         connection.send_query(_TIMEOUTS)
         run_commands(connection, poll, deadline)
         connection.enter_pipeline_mode()
@@ -118,9 +115,9 @@ def _prepared_link(database_url: str) -> Link:
     return link
 
 
-def _numbered(name: str) -> bytes:
+def _numbered(name: str, parameters: Sequence[str]) -> bytes:
     """Give a query as libpq wants it, with $1, $2, … for %(name)s."""
     sql: str = load_queries("authorization")[name]
-    for number, parameter in enumerate(_STATEMENTS[name], start=1):
+    for number, parameter in enumerate(parameters, start=1):
         sql = sql.replace(f"%({parameter})s", f"${number}")
     return sql.encode()

@@ -1,7 +1,6 @@
 """Write what was granted as the words that open_session() reads; pure."""
 
 from billing_core.access import Accept, AccessRequest, AccessState, DayCharge
-from billing_core.mac_addresses import parse_mac
 from radius_module.replies import VALUE_OCTETS_MAX
 
 _NONE = "-"
@@ -39,9 +38,6 @@ def grant_words(
         f" {_NO_DAY if accept.day_charge is None else _day_words(accept.day_charge)}"
         f" {_standing(accept)}"
     )
-    mac = parse_mac(request.calling_station_id) or _NONE
-    # It is told to save a look at the request; there it stands all the same.
-    words += f" {mac if len(words) + len(mac) < VALUE_OCTETS_MAX else _NONE}"
     if len(words) > VALUE_OCTETS_MAX:
         raise GrantError(f"the grant has {len(words)} octets: {words}")
     return words

@@ -7,7 +7,7 @@ times the statement that a login needs.
 import select
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import repeat
 from socket import SOCK_STREAM, getaddrinfo
 
@@ -19,8 +19,11 @@ from radius_module.rows import Row
 # What a new connection mends: a plan or prepared statement that is no longer valid
 # (after a migration, behind a pooler), a server that is being shut down or started.
 _MENDED_BY_RECONNECTING = frozenset((b"0A000", b"26000", b"57P01", b"57P02", b"57P03"))
-# SQLSTATE class 22: it is what was asked that is wrong, not the database.
-_DATA_EXCEPTION = b"22"
+# SQLSTATE classes 22 and 23: it is what was asked that is wrong, not the database.
+_DATA_EXCEPTIONS = (b"22", b"23")
+
+#: A prepared statement, and of each of its parameters the values of all who ask.
+Question = tuple[bytes, Sequence[Sequence[bytes]]]
 
 _GOOD = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 _EVENT_OF: dict[int, int] = {
@@ -43,20 +46,10 @@ class ConnectionLostError(DatabaseAwayError):
 
 @dataclass(slots=True, eq=False)
 class Link:
-    """An open connection in pipeline mode: questions go out before answers are in.
-
-    Questions have numbers, 1, 2, 3 ... in the order they were sent, which is the order
-    of their answers (libpq documentation, 34.5).
-    """
+    """An open connection in pipeline mode: many statements in one round trip."""
 
     connection: pq.abc.PGconn
     poll: select.poll
-    sent: int = 0
-    received: int = 0
-    #: Answers that came in while an earlier one was waited for, by number.
-    waiting: dict[int, pq.abc.PGresult] = field(default_factory=dict)
-    #: Questions whose answer nobody waits for.
-    unread: set[int] = field(default_factory=set)
 
     def close(self) -> None:
         """Close the connection, whatever it is doing."""
@@ -73,77 +66,59 @@ def open_link(database_url: str, application: str, deadline: float) -> Link:
         raise
 
 
-def send(link: Link, statement: bytes, parameters: Sequence[bytes | None]) -> int:
-    """Send a prepared statement's question; give its number. Waits for nothing."""
-    try:
-        link.connection.send_query_prepared(statement, parameters)
-        link.connection.pipeline_sync()
-    except psycopg.OperationalError as error:
-        raise ConnectionLostError(one_line(str(error))) from error
-    link.sent += 1
-    return link.sent
-
-
 def send_command(link: Link, command: bytes) -> None:
-    """Send a command, in its turn; nobody waits for its answer."""
+    """Send a command whose answer is to be read with the others of the flight."""
     try:
         link.connection.send_query_params(command, None)
-        link.connection.pipeline_sync()
     except psycopg.OperationalError as error:
         raise ConnectionLostError(one_line(str(error))) from error
-    link.sent += 1
-    link.unread.add(link.sent)
 
 
-def forget(link: Link, number: int) -> None:
-    """Do not keep the answer to a question."""
-    if number > link.received:
-        link.unread.add(number)
-    link.waiting.pop(number, None)
+def send_flight(link: Link, questions: Sequence[Question]) -> None:
+    """Send prepared statements, and the mark that ends them. Waits for nothing.
 
-
-def read_row(link: Link, number: int, deadline: float) -> Row | None:
-    """Wait for the answer to a question; give its first row, or raise the failure."""
-    result = link.waiting.pop(number, None)
-    while result is None:
-        answer = _next_answer(link, deadline)
-        link.received += 1
-        if link.received == number:
-            result = answer
-        elif link.received in link.unread:
-            link.unread.remove(link.received)
-        else:
-            link.waiting[link.received] = answer
-    if result.status not in _GOOD:
-        raise _failure(link.connection, result)
-    if result.ntuples == 0:
-        return None
-    return tuple(map(result.get_value, repeat(0), range(result.nfields)))
-
-
-def _next_answer(link: Link, deadline: float) -> pq.abc.PGresult:
-    """Wait for the next answer, to the mark that ends it."""
+    All of them are one transaction: either all are done or none.
+    """
     connection = link.connection
-    answer: pq.abc.PGresult | None = None
     try:
-        if connection.is_busy():
-            # Most times it is here already: ask the socket, and do not sleep on it.
-            connection.consume_input()
+        for statement, columns in questions:
+            arrays = [_array(column) for column in columns]
+            connection.send_query_prepared(statement, arrays)
+        connection.pipeline_sync()
+    except psycopg.OperationalError as error:
+        raise ConnectionLostError(one_line(str(error))) from error
+
+
+def read_flight(link: Link, deadline: float) -> list[list[Row]]:
+    """Wait for the rows of each statement and command that was sent, in their order.
+
+    When this returns, what they did is committed. Raises the failure of the first that
+    failed; the connection is ready for the next flight then, too, if it is not lost.
+    """
+    connection = link.connection
+    results: list[pq.abc.PGresult] = []
+    between = True
+    try:
         while True:
             while connection.is_busy():
                 _wait(link.poll, deadline)
                 connection.consume_input()
             result = connection.get_result()
             if result is None:
-                # Between an answer and its mark; elsewhere no more is to come.
-                if answer is None or connection.status == pq.ConnStatus.BAD:
+                # It ends an answer; elsewhere no more is to come.
+                if between or connection.status == pq.ConnStatus.BAD:
                     raise ConnectionLostError("the database gave no answer")
-            elif result.status == pq.ExecStatus.PIPELINE_SYNC and answer is not None:
-                return answer
+            elif result.status == pq.ExecStatus.PIPELINE_SYNC:
+                break
             else:
-                answer = result
+                results.append(result)
+            between = result is None
     except psycopg.OperationalError as error:
         raise ConnectionLostError(one_line(str(error))) from error
+    for result in results:
+        if result.status not in _GOOD:
+            raise _failure(connection, result)
+    return [_rows(result) for result in results]
 
 
 def run_commands(connection: pq.abc.PGconn, poll: select.poll, deadline: float) -> None:
@@ -168,6 +143,20 @@ def run_commands(connection: pq.abc.PGconn, poll: select.poll, deadline: float) 
 def one_line(text: str) -> str:
     """Write a message on one line."""
     return " ".join(text.split())
+
+
+def _rows(result: pq.abc.PGresult) -> list[Row]:
+    get, columns = result.get_value, range(result.nfields)
+    return [tuple(map(get, repeat(row), columns)) for row in range(result.ntuples)]
+
+
+def _array(values: Sequence[bytes]) -> bytes:
+    """Write an array as PostgreSQL reads it (its documentation, 8.15.2)."""
+    quoted = [
+        b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+        for value in values
+    ]
+    return b"{" + b",".join(quoted) + b"}"
 
 
 def _wait(poll: select.poll, deadline: float) -> None:
@@ -198,7 +187,7 @@ def _failure(connection: pq.abc.PGconn, result: pq.abc.PGresult) -> Exception:
     lost = connection.status == pq.ConnStatus.BAD
     if lost or sqlstate in _MENDED_BY_RECONNECTING:
         return ConnectionLostError(message)
-    if sqlstate.startswith(_DATA_EXCEPTION):
+    if sqlstate.startswith(_DATA_EXCEPTIONS):
         return QuestionRefusedError(message)
     return DatabaseAwayError(message)
 

@@ -1,12 +1,13 @@
 """What FreeRADIUS calls, and the only place that knows FreeRADIUS.
 
-A login calls twice. ask: parse, and send the database its question. decide: read the
-answer, decide, encode. Between the two others may call: the calls are serialised for
-the whole server (radius.md §0.1), and nobody should wait in one for the database. The
-decision carries the clear password, so that FreeRADIUS itself checks PAP, CHAP,
-MS-CHAPv2 or EAP. A refusal carries it too: its reason is told only to who knows the
-password. FAIL means "could not decide"; what happens then is the policy in
-freeradius/config, never Python's.
+authorize: parse the request, ask the database, decide, encode. The decision carries the
+clear password, so that FreeRADIUS itself checks PAP, CHAP, MS-CHAPv2 or EAP. A refusal
+carries it too: its reason is told only to who knows the password. post_auth: open the
+session that was granted, if that can be done together with others.
+
+FAIL means "could not decide"; what happens then is the policy in freeradius/config,
+never Python's. Any number of threads call at once (parallel.py); what they share is
+replaced as a whole, never changed in place.
 """
 
 import sys
@@ -21,7 +22,7 @@ import gc
 import os
 import time
 from datetime import UTC, date, datetime
-from typing import ClassVar
+from typing import NamedTuple
 
 import radiusd
 
@@ -31,10 +32,12 @@ from billing_core.hotspot_keys import open_key
 from billing_core.passwords import open_password
 from billing_core.service_days import day_bounds, service_date
 from billing_core.settings import Settings, load_settings
-from radius_module.access_database import AccessDatabase, Question
+from radius_module.access_database import AccessDatabase
 from radius_module.attributes import MalformedRequestError, parse_access_request
 from radius_module.grants import grant_words
-from radius_module.libpq import DatabaseAwayError
+from radius_module.libpq import DatabaseAwayError, QuestionRefusedError
+from radius_module.line import Line
+from radius_module.parallel import lift_lock
 from radius_module.proofs import is_by_key
 from radius_module.replies import (
     REJECT_MESSAGES,
@@ -43,16 +46,21 @@ from radius_module.replies import (
     encode_accept,
     encode_text,
 )
+from radius_module.session_opening import OPENING, open_plain_session
 
 Answer = int | tuple[int, Pairs, Pairs]
 
 # rlm_python3 hands back every value as empty in these (radius.md §0.4).
 _BROKEN_VERSIONS = ("3.2.9", "3.2.10")
 _LOG_AGAIN_SECONDS = 10.0
-# More logins than the server has threads cannot be between their two calls; a login is
-# lost to it after max_request_time, 5 s.
-_ASKED_MAX = 1000
-_LOST_SECONDS = 10.0
+
+
+class _Day(NamedTuple):
+    """A service day, and the Unix seconds it starts and ends."""
+
+    date: date
+    start: float
+    end: float
 
 
 class _Server:
@@ -60,12 +68,9 @@ class _Server:
 
     settings: Settings
     database: AccessDatabase
-    #: What logins asked and have not been told, by their ticket.
-    asked: ClassVar[dict[str, Question]] = {}
-    tickets: int = 0
-    #: The service day in force, and the Unix seconds it starts and ends.
-    today: date = date.min
-    day_start = day_end = 0.0
+    #: Sessions are opened over it; None while the calls of logins are serialised.
+    opening: Line | None = None
+    day = _Day(date.min, 0, 0)
     log_again_at = 0.0
 
 
@@ -79,51 +84,30 @@ def instantiate(_: object) -> int:
     named = {"KHATA_CONFIG": settings_file} if settings_file else {}
     _Server.settings = load_settings({**os.environ, **named})
     _Server.database = AccessDatabase(_Server.settings.database_url)
-    _Server.database.begin()
+    _Server.database.line.begin()
+    _Server.opening = _opening(version)
     # What was imported stays: no collection need walk through it while logins wait.
     gc.freeze()
     return 0
 
 
-def ask(pairs: tuple[tuple[str, str], ...] | None) -> Answer:
-    """Begin a login: send its question to the database, and wait for nothing.
-
-    The answer is a ticket in control:Khata-Ticket; decide() wants it in the request.
-    """
+def authorize(pairs: tuple[tuple[str, str], ...] | None) -> Answer:
+    """Decide a login."""
     now = time.time()
-    if not _Server.day_start <= now < _Server.day_end:
-        _begin_day(now)
+    today = _Server.day
+    if not today.start <= now < today.end:
+        today = _Server.day = _day_of(now)
     try:
         request = parse_access_request(pairs or ())
-        question = _Server.database.ask(request, _Server.today)
+        state = _Server.database.load_access_state(request, today.date)
     except MalformedRequestError:
         return radiusd.RLM_MODULE_NOTFOUND, (), _reject(RejectReason.MALFORMED)
     except DatabaseAwayError as error:
         _log_away(now, error)
         return int(radiusd.RLM_MODULE_FAIL)
-    if len(_Server.asked) >= _ASKED_MAX:
-        _forget_lost()
-    _Server.tickets += 1
-    ticket = str(_Server.tickets)
-    _Server.asked[ticket] = question
-    return radiusd.RLM_MODULE_OK, (), (("Khata-Ticket", ":=", ticket),)
-
-
-def decide(pairs: tuple[tuple[str, str], ...] | None) -> Answer:
-    """Decide the login that asked under this ticket."""
-    now = time.time()
-    question = _Server.asked.pop(dict(pairs or ()).get("Khata-Ticket", ""), None)
-    if question is None:
-        _log(radiusd.L_ERR, "khata: decide() without the ticket of ask()")
-        return int(radiusd.RLM_MODULE_FAIL)
-    try:
-        state = _Server.database.answer(question)
-    except DatabaseAwayError as error:
-        _log_away(now, error)
-        return int(radiusd.RLM_MODULE_FAIL)
     if state is None:
         return radiusd.RLM_MODULE_NOTFOUND, (), _reject(RejectReason.UNKNOWN_CUSTOMER)
-    settings, request = _Server.settings, question.request
+    settings = _Server.settings
     password = open_password(settings.secret_key, state.password_sealed)
     if state.hotspot_key_sealed is not None:
         key = open_key(settings.secret_key, state.hotspot_key_sealed)
@@ -136,8 +120,7 @@ def decide(pairs: tuple[tuple[str, str], ...] | None) -> Answer:
         # His device is all he has to show. Any other login of his finds no password
         # to compare with and is refused.
         control += (("Khata-By-Device", ":=", "yes"),)
-    day = question.service_date
-    decision = decide_access(state, request, int(now), day, settings.zone)
+    decision = decide_access(state, request, int(now), today.date, settings.zone)
     if isinstance(decision, Reject):
         return radiusd.RLM_MODULE_OK, (), control + _reject(decision.reason)
     cookie = class_value(state.customer_id, state.session_id)
@@ -146,9 +129,23 @@ def decide(pairs: tuple[tuple[str, str], ...] | None) -> Answer:
     return radiusd.RLM_MODULE_OK, encode_accept(state, decision, cookie), control
 
 
+def post_auth(pairs: tuple[tuple[str, str], ...] | None) -> Answer:
+    """Open the session of request:Khata-Grant; NOOP: FreeRADIUS is to do it itself."""
+    if _Server.opening is None:
+        return int(radiusd.RLM_MODULE_NOOP)
+    try:
+        is_open = open_plain_session(_Server.opening, dict(pairs or ()))
+    except (DatabaseAwayError, QuestionRefusedError) as error:
+        _log_away(time.time(), error)
+        return int(radiusd.RLM_MODULE_NOOP)
+    return int(radiusd.RLM_MODULE_OK if is_open else radiusd.RLM_MODULE_NOOP)
+
+
 def detach(_: object = None) -> int:
-    """Close the database connection."""
-    _Server.database.close()
+    """Close the database connections."""
+    _Server.database.line.close()
+    if _Server.opening is not None:
+        _Server.opening.close()
     return 0
 
 
@@ -159,27 +156,31 @@ def _reject(reason: RejectReason) -> Pairs:
     )
 
 
-def _forget_lost() -> None:
-    """Let go the questions of logins that FreeRADIUS gave up between the two calls."""
-    before = time.monotonic() - _LOST_SECONDS
-    for ticket, question in list(_Server.asked.items()):
-        if question.started < before:
-            del _Server.asked[ticket]
-            _Server.database.forget(question)
+def _opening(version: str) -> Line | None:
+    """Have logins call side by side, where that can be, and open sessions together."""
+    why_not = "it is switched off"
+    if radiusd.config.get("parallel", "yes") == "yes":
+        why_not = lift_lock(version)
+    if why_not:
+        _log(radiusd.L_WARN, f"khata: logins call Python one after another: {why_not}")
+        return None
+    opening = Line(_Server.settings.database_url, OPENING)
+    opening.begin()
+    return opening
 
 
-def _begin_day(now: float) -> None:
+def _day_of(now: float) -> _Day:
     zone = _Server.settings.zone
-    _Server.today = service_date(datetime.fromtimestamp(now, UTC), zone)
-    start, end = day_bounds(_Server.today, zone)
-    _Server.day_start, _Server.day_end = start.timestamp(), end.timestamp()
+    today = service_date(datetime.fromtimestamp(now, UTC), zone)
+    start, end = day_bounds(today, zone)
+    return _Day(today, start.timestamp(), end.timestamp())
 
 
-def _log_away(now: float, error: DatabaseAwayError) -> None:
+def _log_away(now: float, error: Exception) -> None:
     """Log it, but not for each login of a storm."""
     if now >= _Server.log_again_at:
         _Server.log_again_at = now + _LOG_AGAIN_SECONDS
-        _log(radiusd.L_ERR, f"khata: could not decide: {error}")
+        _log(radiusd.L_ERR, f"khata: the database could not be asked: {error}")
 
 
 def _log(level: int, text: str) -> None:

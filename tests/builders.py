@@ -276,7 +276,6 @@ class Grant:
             self.day_vat,
             self.vat_percent,
             self.standing,
-            None,
         ]
         return " ".join("-" if word is None else str(word) for word in words)
 

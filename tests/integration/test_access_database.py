@@ -1,12 +1,14 @@
 """The module's own connection, while the database is there and while it is not."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 
 import psycopg
 import pytest
@@ -16,12 +18,15 @@ from billing_core.access import AccessRequest, AccessState
 from billing_core.db.connect import Connection
 from billing_core.db.queries import load_queries
 from billing_core.migrations import migrate
-from radius_module.access_database import AccessDatabase
+from radius_module.access_database import DECIDING, AccessDatabase
 from radius_module.connecting import Attempt
 from radius_module.libpq import (
     DatabaseAwayError,
+    Link,
     QuestionRefusedError,
+    read_flight,
     send_command,
+    send_flight,
 )
 from tests.builders import a_customer, a_nas, a_package, rows, username_of
 
@@ -36,7 +41,7 @@ def database(database_url: str) -> Iterator[AccessDatabase]:
     """The module's connection to this test's database."""
     access = AccessDatabase(database_url)
     yield access
-    access.close()
+    access.line.close()
 
 
 @pytest.fixture
@@ -58,9 +63,13 @@ def frozen(*pids: int) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
+def link_of(database: AccessDatabase) -> Link:
+    assert database.line._link is not None
+    return database.line._link
+
+
 def backend_of(database: AccessDatabase) -> int:
-    assert database._link is not None
-    return database._link.connection.backend_pid
+    return link_of(database).connection.backend_pid
 
 
 def parent_of(pid: int) -> int:
@@ -203,14 +212,11 @@ def test_only_indexes_are_read_however_small_the_tables_are(
     for setting in ("seqscan", "bitmapscan", "hashjoin", "mergejoin"):
         conn.execute(f"SET enable_{setting} = off")  # type: ignore[arg-type] # a constant
     query = "EXPLAIN " + load_queries("authorization")["load_access_state"]
-    values = {
-        "username": "a",
-        "nas_id": 1,
-        "calling_station_id": "",
-        "service_date": TODAY,
-    }
+    values = {"usernames": ["a"], "service_dates": [TODAY]}
     plan = "\n".join(line for (line,) in conn.execute(query, values))  # type: ignore[arg-type] # as above
     scans = [line for line in plan.splitlines() if "Scan" in line]
+    # What was asked is no table.
+    scans = [line for line in scans if not re.search("Function Scan|CTE Scan", line)]
     assert len(scans) == 6
     assert all("Index" in line for line in scans), plan
 
@@ -235,8 +241,9 @@ def test_a_pooler_that_drops_the_prepared_statement_is_not_noticed(
     database: AccessDatabase, request_of: AccessRequest
 ) -> None:
     ask(database, request_of)
-    assert database._link is not None
-    send_command(database._link, b"DEALLOCATE ALL")
+    send_command(link_of(database), b"DEALLOCATE ALL")
+    send_flight(link_of(database), [])
+    read_flight(link_of(database), monotonic() + 10)
     assert ask(database, request_of).nas == ("mikrotik", 300)
 
 
@@ -244,9 +251,9 @@ def test_plans_are_made_anew_from_time_to_time(
     database: AccessDatabase, request_of: AccessRequest
 ) -> None:
     ask(database, request_of)
-    database._replan_at = 0.0
+    database.line._replan_at = 0.0
     assert ask(database, request_of).nas == ("mikrotik", 300)
-    assert database._replan_at > 0
+    assert database.line._replan_at > 0
 
 
 def test_a_locked_table_costs_one_login_not_all(
@@ -276,13 +283,11 @@ def test_logins_that_one_stall_met_together_are_one_failure(
 ) -> None:
     ask(database, request_of)
     backend = backend_of(database)
-    with frozen(backend):
-        together = [database.ask(NOBODY, TODAY) for _ in range(10)]
-        for question in together:
-            with pytest.raises(DatabaseAwayError):
-                database.answer(question)
+    with frozen(backend), ThreadPoolExecutor(10) as threads:
+        reasons = list(threads.map(refused, [database] * 10))
+    assert len(reasons) == 10
     # One alone turns nobody away.
-    assert database._breaker.failures == 1
+    assert database.line._breaker.failures == 1
     ask(database, request_of)
 
 
@@ -299,7 +304,7 @@ def test_a_stopped_database_is_noticed_and_used_again_when_it_is_back() -> None:
             refused(database)
         postgres.start()
         ask_for_nobody(database)
-        database.close()
+        database.line.close()
 
 
 def test_a_question_the_database_cannot_take_does_not_count_as_its_absence(
@@ -321,7 +326,7 @@ def test_a_child_process_has_a_connection_of_its_own(
         status = 1
         try:
             number = ask(database, request_of).session_id
-            database.close()
+            database.line.close()
             status = 0 if number > mine else 2
         finally:
             os._exit(status)
@@ -329,10 +334,64 @@ def test_a_child_process_has_a_connection_of_its_own(
     assert ask(database, request_of).nas == ("mikrotik", 300)
 
 
+def test_logins_of_one_moment_share_a_round_trip_and_get_each_its_own_answer(
+    conn: Connection, database: AccessDatabase
+) -> None:
+    nas_id, package = a_nas(conn), a_package(conn, billing="free")
+    customers = [a_customer(conn, package) for _ in range(40)]
+    usernames = [username_of(conn, customer) for customer in customers]
+    ask_for_nobody(database)
+    backend = backend_of(database)
+
+    def customer_of(username: str) -> int:
+        state = ask(database, AccessRequest(username, str(nas_id), MAC))
+        return state.customer_id
+
+    with ThreadPoolExecutor(40) as threads:
+        with frozen(backend):
+            told = [threads.submit(customer_of, username) for username in usernames]
+            nobody = threads.submit(ask_for_nobody, database)
+            # Less than a login's patience; all of them are waiting meanwhile.
+            sleep(0.03)
+        assert [future.result() for future in told] == customers
+        nobody.result()
+
+
+def test_odd_texts_reach_the_database_as_they_are(
+    conn: Connection, database: AccessDatabase
+) -> None:
+    nas_id, package = a_nas(conn), a_package(conn, billing="free")
+    for username in ('a"b', "a\\b", "{a,b}", "NULL", "a b", "ক,খ", "'"):
+        customer = a_customer(conn, package)
+        conn.execute(
+            "UPDATE login SET username = %s WHERE customer_id = %s",
+            [username, customer],
+        )
+        state = ask(database, AccessRequest(username, str(nas_id), MAC))
+        assert state.customer_id == customer
+
+
+def test_who_asks_what_cannot_be_asked_spoils_it_for_nobody_else(
+    conn: Connection, database: AccessDatabase, request_of: AccessRequest
+) -> None:
+    ask(database, request_of)
+    backend = backend_of(database)
+    database._nas.clear()
+    wrong = request_of._replace(nas_id="9" * 25)
+    with ThreadPoolExecutor(20) as threads:
+        with frozen(backend):
+            good = [threads.submit(ask, database, request_of) for _ in range(9)]
+            bad = threads.submit(ask, database, wrong)
+            sleep(0.03)
+        assert {future.result().nas for future in good} == {("mikrotik", 300)}
+        with pytest.raises(QuestionRefusedError):
+            bad.result()
+
+
 def test_a_host_may_be_a_name(database_url: str) -> None:
     database = AccessDatabase(database_url.replace("127.0.0.1", "localhost"))
     ask_for_nobody(database)
-    database.close()
+    database.line.close()
 
 
 def test_a_name_that_does_not_resolve_is_an_absent_database() -> None:
@@ -342,8 +401,8 @@ def test_a_name_that_does_not_resolve_is_an_absent_database() -> None:
 
 def test_closing_while_connecting_leaves_nothing_behind(database_url: str) -> None:
     database = AccessDatabase(database_url)
-    attempt = database._attempt = Attempt(database_url)
-    database.close()
+    attempt = database.line._attempt = Attempt(database_url, DECIDING)
+    database.line.close()
     assert attempt.ended.wait(10)
     with psycopg.connect(database_url) as conn:
         while conn.execute(LINKS).fetchone() != (0,):

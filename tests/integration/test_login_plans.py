@@ -51,7 +51,7 @@ def test_logins_after_a_quiet_night_do_not_read_all_who_came_before_them(
         state = database.load_access_state(request, date(2026, 11, 24))
         assert state is not None
         assert open_session(conn, a_grant(conn, customer_id, nas_id)) == "OK"
-    database.close()
+    database.line.close()
 
     rows(conn, "SELECT pg_stat_force_next_flush()")
     assert entries_read(conn) - before < 20 * _LOGINS

@@ -9,7 +9,8 @@ import pytest
 
 import billing_core
 from billing_core.db.queries import load_queries
-from radius_module import connecting
+from radius_module.access_database import DECIDING
+from radius_module.session_opening import OPENING
 
 ROOT = Path(billing_core.__file__).parent
 REPOSITORY = ROOT.parent
@@ -57,7 +58,7 @@ def test_every_query_is_run_by_a_function_and_every_function_finds_its_query(
 
 
 def test_a_login_prepares_the_statements_that_there_are() -> None:
-    prepared = connecting._STATEMENTS.keys()
+    prepared = DECIDING.statements.keys() | OPENING.statements.keys()
     assert prepared == load_queries("authorization").keys()
 
 

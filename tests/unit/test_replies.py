@@ -301,13 +301,13 @@ def test_a_grant_has_the_words_of_open_session_in_its_order():
         state, AccessRequest("a", "3", "46a0-ae3b-d85c"), accept, "k7.14"
     ) == (
         "7 40 3 2 5 2 12.50 3600 1000000000 1800000000 QUOTA_EXHAUSTED 60 k7.14"
-        " 1800086400 2026-11-24 8.70 1.30 15.00 - 46:A0:AE:3B:D8:5C"
+        " 1800086400 2026-11-24 8.70 1.30 15.00 -"
     )
 
 
 def test_what_a_grant_does_not_have_is_a_dash():
     words = grant_words(a_state(), AccessRequest("a", "3", ""), Accept(1), "k7.14")
-    assert words == "7 40 3 2 - 1 0.00 - - - - 300 k7.14 - - 0 0 0 - -"
+    assert words == "7 40 3 2 - 1 0.00 - - - - 300 k7.14 - - 0 0 0 -"
 
 
 def a_long_grant(identity):

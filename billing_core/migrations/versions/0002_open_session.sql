@@ -108,9 +108,82 @@ BEGIN
       FROM ended WHERE r.customer_id = p_customer_id AND r.reservation_id = ended.reservation_id;
 END $$;
 
+-- Write sessions that were granted, and hold their money. The caller holds the locks of
+-- their wallets. With p_plain_only: those alone of active customers without another
+-- session. Gives the session_id of each that was written.
+CREATE FUNCTION write_sessions(
+    p_grants text[], p_stations text[], p_called text[], p_ports text[], p_acct_session_ids text[],
+    p_customer_ids bigint[], p_plain_only boolean, p_now timestamptz)
+RETURNS SETOF bigint LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY
+    -- Of two logins of one customer in the same round the second is not plain.
+    WITH granted AS MATERIALIZED (
+        SELECT DISTINCT ON (g[1]) g, g[1]::bigint AS customer_id, g[2]::bigint AS session_id,
+               g[7]::numeric AS hold, station, called, port, acct_session_id
+          FROM unnest(p_grants, p_stations, p_called, p_ports, p_acct_session_ids)
+               AS t (words, station, called, port, acct_session_id)
+         CROSS JOIN string_to_array(words, ' ') AS g
+         WHERE g[1]::bigint = ANY (p_customer_ids)
+    ), written AS (
+        INSERT INTO acct_session (
+            customer_id, session_id, nas_id, package_id, subscription_id, state, username,
+            acct_session_id, class_value, calling_station_id, called_station_id, nas_port_id,
+            accepted_at, started_at, last_event_at, limit_seconds, limit_octets,
+            interim_interval_seconds, cut_at, cut_reason, is_restricted, is_reduced)
+        SELECT c.customer_id, session_id, g[3]::bigint, g[4]::bigint, nullif(g[5], '-')::bigint,
+               'opening', c.username, nullif(acct_session_id, ''), g[13], station, called, port,
+               p_now, p_now, p_now, nullif(g[8], '-')::bigint, nullif(g[9], '-')::bigint,
+               g[12]::integer, to_timestamp(nullif(g[10], '-')::double precision),
+               nullif(g[11], '-'), g[19] = 'restricted', g[19] = 'reduced'
+          FROM granted JOIN customer c ON c.customer_id = granted.customer_id
+         -- Not by NOT EXISTS: a plan made while nobody was online would read all who are.
+         WHERE NOT p_plain_only
+            OR c.status = 'active'
+               AND (SELECT x.session_id FROM acct_session x
+                     WHERE x.customer_id = c.customer_id AND x.ended_at IS NULL LIMIT 1) IS NULL
+        RETURNING acct_session.session_id AS written_id
+    ), holding AS MATERIALIZED (
+        SELECT customer_id, session_id, hold FROM written JOIN granted ON session_id = written_id
+         WHERE hold > 0
+    ), reserved AS (
+        UPDATE wallet SET reserved = reserved + hold
+          FROM holding WHERE wallet.customer_id = holding.customer_id
+    ), noted AS (
+        INSERT INTO reservation (customer_id, session_id, held, opened_at)
+        SELECT customer_id, session_id, hold, p_now FROM holding
+    )
+    SELECT written_id FROM written;
+END $$;
+
+-- Open the sessions of many logins at once, those that are plain: of an active customer
+-- without another session, who pays for nothing but what it holds. That is nearly every
+-- login, and one commit is enough for all who come at the same moment. Gives the
+-- session_id of each that is open; the others are for open_session(), one by one. Grants
+-- and the texts beside them have the same order.
+--
+-- No login waits here for another: a wallet that somebody has locked is not plain.
+CREATE FUNCTION open_plain_sessions(
+    p_grants text[], p_stations text[], p_called text[], p_ports text[], p_acct_session_ids text[])
+RETURNS SETOF bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_locked bigint[] := ARRAY(
+        SELECT w.customer_id
+          FROM unnest(p_grants) AS t (words) CROSS JOIN string_to_array(words, ' ') AS g
+          JOIN wallet w ON w.customer_id = g[1]::bigint
+         WHERE g[14] = '-' AND g[15] = '-' AND g[19] <> 'restricted'
+           AND w.posted - w.reserved + w.credit_limit >= g[7]::numeric
+           FOR NO KEY UPDATE OF w SKIP LOCKED);
+BEGIN
+    -- A statement of its own, since one sees the world as it was when it began: somebody
+    -- may have come in, or been suspended, until the lock was there.
+    RETURN QUERY SELECT write_sessions(p_grants, p_stations, p_called, p_ports, p_acct_session_ids,
+                                       v_locked, true, clock_timestamp());
+END $$;
+
 -- Admit a session for which more is to be seen to than its money: other sessions, a
--- service day, a first use, a suspension. NULL: it may be written; else a reject reason,
--- and nothing was written. What it holds is reserved in the wallet.
+-- service day, a first use, a suspension. NULL: it may be written; 'OK': it was already;
+-- else a reject reason, and nothing was written.
 --
 -- 1. lock the wallet: ten devices of one customer decide one after the other
 -- 2. refuse when the other running sessions are as many as allowed (a session of the
@@ -118,8 +191,7 @@ END $$;
 -- 3. refuse when the wallet no longer covers the service day and the hold
 -- 4. end the dead sessions
 -- 5. charge the service day, if one is due
--- 6. hold the money
--- 7. start a validity that runs from first use
+-- 6. start a validity that runs from first use
 --
 -- Refusals are decided before the first write and not by an exception: a handler would
 -- make each login a subtransaction.
@@ -147,6 +219,11 @@ BEGIN
     -- A restricted login is of a suspended customer, into the suspended pool or list.
     IF v_status IS DISTINCT FROM (CASE WHEN v_is_restricted THEN 'suspended' ELSE 'active' END) THEN
         RETURN CASE WHEN v_status IS NULL THEN 'UNKNOWN_CUSTOMER' ELSE 'SUSPENDED' END;
+    END IF;
+    -- Asked again by who did not hear the answer.
+    IF EXISTS (SELECT FROM acct_session
+                WHERE customer_id = v_customer_id AND session_id = g[2]::bigint) THEN
+        RETURN 'OK';
     END IF;
     SELECT count(*) FILTER (WHERE NOT a.same_device), array_agg(a.session_id) FILTER (WHERE a.same_device),
            coalesce(sum(r.held) FILTER (WHERE a.same_device), 0)
@@ -180,10 +257,6 @@ BEGIN
                                    v_package_name, p_now, 'login');
     END IF;
 
-    IF v_hold > 0 THEN
-        UPDATE wallet SET reserved = reserved + v_hold WHERE customer_id = v_customer_id;
-    END IF;
-
     IF g[14] <> '-' THEN
         UPDATE subscription
            SET state = 'active', started_at = p_now, valid_until = to_timestamp(g[14]::double precision)
@@ -196,71 +269,33 @@ END $$;
 -- ('-' = none): customer_id session_id nas_id package_id subscription_id
 -- sessions_allowed hold limit_seconds limit_octets cut_epoch cut_reason
 -- interim_seconds class_value valid_until_epoch day day_net day_vat vat_percent
--- restricted|reduced mac (only if it is a MAC address)
+-- restricted|reduced
 --
--- Nearly every login is of an active customer without another session, and costs nothing
--- but what it holds: that takes two statements, under the wallet's lock. All others are
--- admitted one check after the other.
---
--- Answers 'OK' or a reject reason; a refusal writes nothing.
+-- Answers 'OK' or a reject reason; a refusal writes nothing. Asked again for the same
+-- session it answers 'OK' and writes nothing.
 CREATE FUNCTION open_session(
     p_grant text, p_calling_station_id text, p_called_station_id text,
     p_nas_port_id text, p_acct_session_id text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     g text[] := string_to_array(p_grant, ' ');
-    v_customer_id bigint := g[1];
-    v_hold numeric := g[7];
     v_now timestamptz := clock_timestamp();
-    v_mac text := coalesce(g[20], '-');
-    v_is_plain boolean := g[14] = '-' AND g[15] = '-' AND g[19] = '-';
-    v_refusal text;
+    v_station text := normalise_station(unescape_radius(p_calling_station_id));
+    v_grants text[] := ARRAY[p_grant];
+    v_stations text[] := ARRAY[v_station];
+    v_called text[] := ARRAY[unescape_radius(p_called_station_id)];
+    v_ports text[] := ARRAY[unescape_radius(p_nas_port_id)];
+    v_acct_session_ids text[] := ARRAY[unescape_radius(p_acct_session_id)];
+    v_answer text;
 BEGIN
-    IF v_mac = '-' THEN
-        v_mac := normalise_station(unescape_radius(p_calling_station_id));
+    PERFORM open_plain_sessions(v_grants, v_stations, v_called, v_ports, v_acct_session_ids);
+    IF FOUND THEN
+        RETURN 'OK';
     END IF;
-    IF position('=' IN p_called_station_id || p_nas_port_id || p_acct_session_id) > 0 THEN
-        p_called_station_id := unescape_radius(p_called_station_id);
-        p_nas_port_id := unescape_radius(p_nas_port_id);
-        p_acct_session_id := unescape_radius(p_acct_session_id);
+    v_answer := admit_session(g, v_station, v_now);
+    IF v_answer IS NULL THEN
+        PERFORM write_sessions(v_grants, v_stations, v_called, v_ports, v_acct_session_ids,
+                               ARRAY[g[1]::bigint], false, v_now);
+        v_answer := 'OK';
     END IF;
-    LOOP
-        IF v_is_plain THEN
-            -- Locks the wallet, too. What follows is a statement of its own and sees what
-            -- was committed while this one waited.
-            UPDATE wallet SET reserved = reserved + v_hold
-             WHERE customer_id = v_customer_id AND posted - reserved + credit_limit >= v_hold;
-            v_is_plain := FOUND;
-        END IF;
-        IF NOT v_is_plain THEN
-            v_refusal := admit_session(g, v_mac, v_now);
-            IF v_refusal IS NOT NULL THEN
-                RETURN v_refusal;
-            END IF;
-        END IF;
-        INSERT INTO acct_session (
-            customer_id, session_id, nas_id, package_id, subscription_id, state, username, acct_session_id,
-            class_value, calling_station_id, called_station_id, nas_port_id, accepted_at, started_at,
-            last_event_at, limit_seconds, limit_octets, interim_interval_seconds, cut_at, cut_reason,
-            is_restricted, is_reduced)
-        SELECT v_customer_id, g[2]::bigint, g[3]::bigint, g[4]::bigint, nullif(g[5], '-')::bigint, 'opening',
-               c.username,
-               nullif(p_acct_session_id, ''), g[13], v_mac, p_called_station_id, p_nas_port_id, v_now, v_now, v_now, nullif(g[8], '-')::bigint, nullif(g[9], '-')::bigint, g[12]::integer,
-               to_timestamp(nullif(g[10], '-')::double precision), nullif(g[11], '-'), g[19] = 'restricted', g[19] = 'reduced'
-          FROM customer c
-         WHERE c.customer_id = v_customer_id
-           AND (NOT v_is_plain
-                OR c.status = 'active'
-                   AND NOT EXISTS (SELECT FROM acct_session x
-                                    WHERE x.customer_id = v_customer_id AND x.ended_at IS NULL));
-        EXIT WHEN FOUND;
-        -- Not so plain: the hold is taken back, and all is looked at.
-        UPDATE wallet SET reserved = reserved - v_hold WHERE customer_id = v_customer_id AND v_hold > 0;
-        v_is_plain := false;
-    END LOOP;
-
-    IF v_hold > 0 THEN
-        INSERT INTO reservation (customer_id, session_id, held, opened_at)
-        VALUES (v_customer_id, g[2]::bigint, v_hold, v_now);
-    END IF;
-    RETURN 'OK';
+    RETURN v_answer;
 END $$;
