@@ -62,6 +62,7 @@ PLAIN = (
     "web_host",
     "web_port",
     "log_level",
+    "parallel_logins",
     "trusted_proxies",
     *PLAIN_NAMES,
     *GATEWAY_PLAIN_NAMES,
@@ -74,6 +75,7 @@ DEFAULTS = {
     "web_host": "127.0.0.1",
     "web_port": "8080",
     "log_level": "INFO",
+    "parallel_logins": "yes",
     "trusted_proxies": "0",
 }
 
@@ -99,6 +101,8 @@ class Settings:
     web_host: str
     web_port: int
     log_level: str
+    #: False: FreeRADIUS calls Python for one login after the other.
+    parallel_logins: bool = True
     #: Without one, nothing is told by that way.
     mail_server: MailServer | None = None
     sms_gateway: SmsGateway | None = None
@@ -279,6 +283,7 @@ def _build(source: _Source) -> Settings:
         web_host=source.text("web_host")[0],
         web_port=_port(*source.text("web_port")),
         log_level=_log_level(*source.text("log_level")),
+        parallel_logins=_yes_or_no(*source.text("parallel_logins")),
         mail_server=mail_server,
         sms_gateway=sms_gateway,
         reminders=policy,
@@ -366,6 +371,12 @@ def _proxies(value: str, label: str) -> int:
     if not re.fullmatch("[0-9]", value):
         raise SettingsError(f"{label}={value}: use a number from 0 to 9.")
     return int(value)
+
+
+def _yes_or_no(value: str, label: str) -> bool:
+    if value not in ("yes", "no"):
+        raise SettingsError(f"{label}={value}: use yes or no.")
+    return value == "yes"
 
 
 def _log_level(value: str, label: str) -> str:

@@ -158,12 +158,13 @@ def _reject(reason: RejectReason) -> Pairs:
 
 def _opening(version: str) -> Line | None:
     """Have logins call side by side, where that can be, and open sessions together."""
-    why_not = "it is switched off"
-    if radiusd.config.get("parallel", "yes") == "yes":
+    why_not = "parallel_logins = no"
+    if _Server.settings.parallel_logins:
         why_not = lift_lock(version)
     if why_not:
         _log(radiusd.L_WARN, f"khata: logins call Python one after another: {why_not}")
         return None
+    _log(radiusd.L_INFO, "khata: logins call Python side by side")
     opening = Line(_Server.settings.database_url, OPENING)
     opening.begin()
     return opening

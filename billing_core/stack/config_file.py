@@ -27,6 +27,9 @@ web_host = "127.0.0.1"
 # DEBUG, INFO, WARNING or ERROR
 log_level = "INFO"
 
+# "no" has FreeRADIUS decide one login after the other: half as many a second.
+# parallel_logins = "yes"
+
 # Messages to customers: docs/operators/messages.md has all of it. Nothing is told until
 # one of these is set.
 # smtp_url_file = "secrets/smtp_url"

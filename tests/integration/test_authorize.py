@@ -6,6 +6,7 @@ import sys
 import tomllib
 import types
 from base64 import b64encode
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from time import sleep
@@ -17,6 +18,8 @@ from billing_core.db.connect import Connection
 from billing_core.services.customers import suspend
 from billing_core.services.nas import set_disabled
 from billing_core.services.purchases import buy_package
+from radius_module.line import Line
+from radius_module.session_opening import OPENING
 from tests.builders import (
     KEY,
     NOON,
@@ -102,7 +105,7 @@ def login(
     for number, name in enumerate(CODES):
         setattr(radiusd, f"RLM_MODULE_{name}", number)
     vars(radiusd).update(
-        L_ERR=4, L_WARN=5, config={}, radlog=lambda _, text: LOG.append(text)
+        L_ERR=4, L_WARN=5, L_INFO=3, config={}, radlog=lambda _, text: LOG.append(text)
     )
     monkeypatch.setitem(sys.modules, "radiusd", radiusd)
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -356,3 +359,43 @@ def test_the_settings_file_is_the_one_that_freeradius_names(
     os.environ.pop("KHATA_ZONE")
     assert login.module.instantiate(None) == 0
     assert login.module._Server.settings.zone.key == "UTC"
+
+
+def test_where_logins_call_one_after_another_freeradius_opens_their_sessions(
+    login: Login,
+) -> None:
+    """Outside of FreeRADIUS nothing can be lifted: it says so and why."""
+    assert "one after another" in LOG[0]
+    assert Answer(login.module.post_auth(())).code == "NOOP"
+
+
+@pytest.fixture
+def opening(login: Login, database_url: str) -> Iterator[Line]:
+    """What opens sessions where logins call side by side."""
+    line = login.module._Server.opening = Line(database_url, OPENING)
+    line.begin()
+    yield line
+    line.close()
+
+
+def test_a_granted_session_is_opened_and_a_second_one_left_to_be_looked_at(
+    login: Login, conn: Connection, opening: Line
+) -> None:
+    customer = a_customer(conn, a_package(conn, billing="free"))
+    for code, mac in (("OK", MAC), ("NOOP", "02:00:5E:10:00:02")):
+        grant = login(customer).control["Khata-Grant"]
+        pairs = (("Khata-Grant", grant), ("Calling-Station-Id", mac))
+        assert Answer(login.module.post_auth(pairs)).code == code
+    assert rows(conn, "SELECT calling_station_id FROM acct_session") == [(MAC,)]
+
+
+def test_a_database_that_is_away_opens_nothing_and_is_logged(
+    login: Login, conn: Connection, opening: Line
+) -> None:
+    customer = a_customer(conn, a_package(conn, billing="free"))
+    grant = login(customer).control["Khata-Grant"]
+    LOG.clear()
+    opening.close()
+    opening._database_url = "postgresql://khata@127.0.0.1:1/khata"
+    assert Answer(login.module.post_auth((("Khata-Grant", grant),))).code == "NOOP"
+    assert "could not be asked" in LOG[0]

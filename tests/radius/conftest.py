@@ -12,6 +12,7 @@ from billing_core import stack
 from billing_core.db.connect import Connection, connect
 from billing_core.db.nas import NewNas
 from billing_core.services.nas import add_nas
+from billing_core.stack.layout import Layout
 from simulators.nas import Flavour, SimulatedNas
 from tests.radius.isp import Isp, PatientNas
 from tests.screens import chromium, phone  # noqa: F401 - fixtures
@@ -34,8 +35,13 @@ def next_address() -> str:
 
 
 @contextmanager
-def running_stack(*, known_nas: int, **options: object) -> Iterator[stack.Stack]:
-    """Start a stack whose FreeRADIUS knows some NAS from its start on."""
+def running_stack(
+    *, known_nas: int, settings: str = "", **options: object
+) -> Iterator[stack.Stack]:
+    """Start a stack whose FreeRADIUS knows some NAS from its start on.
+
+    `settings` are lines more of khata.toml.
+    """
     with stack.scratch_var() as var:
         with (
             stack.up(var, processes=("postgres",), fast_init=True) as database,
@@ -44,6 +50,8 @@ def running_stack(*, known_nas: int, **options: object) -> Iterator[stack.Stack]
             addresses = [next_address() for _ in range(known_nas)]
             for address in addresses:
                 add_nas(conn, NewNas(name=address, address=address, secret=SECRET))
+        with Layout(var).config.open("a", encoding="utf-8") as config:
+            config.write(settings)
         with stack.up(var, processes=PROCESSES, **options) as running:  # type: ignore[arg-type]
             _known[running.var] = addresses
             yield running
