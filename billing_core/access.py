@@ -1,8 +1,8 @@
 """What a login asks, what is known then, and what is decided: records; pure.
 
 Times are Unix seconds and amounts are minor units here, and the records of one login
-are named tuples: it is decided within the one part of the server that is serialised
-(radius.md §0.1), where each microsecond counts. What a package means is computed once
+are named tuples: it is decided under Python's lock, one login at a time for the whole
+server, where each microsecond counts. What a package means is computed once
 and shared (Package).
 """
 

@@ -1,7 +1,7 @@
 """A circuit breaker: an absent database costs little time, however many ask; pure.
 
-rlm_python3 is serialised for the whole server (radius.md §0.1), so each login that
-waits for an absent database makes all others wait. After two failures in a row the
+Each login that waits for an absent database keeps a thread of the server, and where
+rlm_python3 is serialised (radius.md §0.1) all others waiting. After two failures in a row the
 breaker refuses at once, then lets one through to see. How long it refuses depends on
 what the failure cost: waiting stays a small part of the time, and it is never refused
 for longer than a second. One failure alone does not open it: a database that was slow

@@ -1,8 +1,7 @@
--- What post-auth asks of the database in its one statement: open the session and hold
--- the money, or say why not. It runs here and not in Python because rlm_python3 is
--- serialised for the whole server, while rlm_sql has a pool (radius.md §0.1). Every
--- amount and limit was decided by Python; this only checks, under the wallet's lock,
--- that what was decided is still true.
+-- What post-auth asks of the database: open the session and hold the money, or say why
+-- not; of most logins together (open_plain_sessions), of the others one by one
+-- (open_session). Every amount and limit was decided by Python; this only checks, under
+-- the wallet's lock, that what was decided is still true.
 
 -- rlm_sql writes every octet that it does not trust as =XX. Octets that are no UTF-8
 -- text (or NUL) stay as they were written: recorded, and harmless.
