@@ -1,11 +1,11 @@
 """A circuit breaker: an absent database costs little time, however many ask; pure.
 
 Each login that waits for an absent database keeps a thread of the server, and where
-rlm_python3 is serialised (radius.md §0.1) all others waiting. After two failures in a row the
-breaker refuses at once, then lets one through to see. How long it refuses depends on
-what the failure cost: waiting stays a small part of the time, and it is never refused
-for longer than a second. One failure alone does not open it: a database that was slow
-once is no reason to turn everybody away.
+rlm_python3 is serialised (radius.md §0.1) all others waiting. After two failures in a
+row the breaker refuses at once, then lets one through to see. How long it refuses
+depends on what the failure cost: waiting stays a small part of the time, and it is
+never refused for longer than a second. One failure alone does not open it: a database
+that was slow once is no reason to turn everybody away.
 
 closed ─second failure─▶ open ─time is up─▶ half open (one try) ─success─▶ closed
                            ▲──────────────failure────┘

@@ -50,6 +50,8 @@ class Link:
 
     connection: pq.abc.PGconn
     poll: select.poll
+    #: Flights whose answers are not read: more than one when some came too late.
+    owed: int = 0
 
     def close(self) -> None:
         """Close the connection, whatever it is doing."""
@@ -87,6 +89,7 @@ def send_flight(link: Link, questions: Sequence[Question]) -> None:
         connection.pipeline_sync()
     except psycopg.OperationalError as error:
         raise ConnectionLostError(one_line(str(error))) from error
+    link.owed += 1
 
 
 def read_flight(link: Link, deadline: float) -> list[list[Row]]:
@@ -94,10 +97,23 @@ def read_flight(link: Link, deadline: float) -> list[list[Row]]:
 
     When this returns, what they did is committed. Raises the failure of the first that
     failed; the connection is ready for the next flight then, too, if it is not lost.
+    What came too late for an earlier flight is passed over.
     """
+    results: list[pq.abc.PGresult] = []
+    while link.owed:
+        results = _read_results(link, deadline)
+        link.owed -= 1
+    for result in results:
+        if result.status not in _GOOD:
+            raise _failure(link.connection, result)
+    return [_rows(result) for result in results]
+
+
+def _read_results(link: Link, deadline: float) -> list[pq.abc.PGresult]:
+    """Wait for what the server says to one flight, to the mark that ends it."""
     connection = link.connection
     results: list[pq.abc.PGresult] = []
-    between = True
+    is_between = False
     try:
         while True:
             while connection.is_busy():
@@ -106,19 +122,15 @@ def read_flight(link: Link, deadline: float) -> list[list[Row]]:
             result = connection.get_result()
             if result is None:
                 # It ends an answer; elsewhere no more is to come.
-                if between or connection.status == pq.ConnStatus.BAD:
+                if is_between or connection.status == pq.ConnStatus.BAD:
                     raise ConnectionLostError("the database gave no answer")
             elif result.status == pq.ExecStatus.PIPELINE_SYNC:
-                break
+                return results
             else:
                 results.append(result)
-            between = result is None
+            is_between = result is None
     except psycopg.OperationalError as error:
         raise ConnectionLostError(one_line(str(error))) from error
-    for result in results:
-        if result.status not in _GOOD:
-            raise _failure(connection, result)
-    return [_rows(result) for result in results]
 
 
 def run_commands(connection: pq.abc.PGconn, poll: select.poll, deadline: float) -> None:

@@ -1,8 +1,9 @@
 """One connection to the database that many threads ask, and never for long.
 
-A login has a deadline for all it asks. A connection that failed in any way is thrown
-away, and a thread makes the new one, however long that takes on a busy machine; after
-two failures in a row the breaker refuses at once for a while. Only what was sent to a
+A login has a deadline for all it asks. A connection that failed is thrown away, and a
+thread makes the new one, however long that takes on a busy machine; after two failures
+in a row the breaker refuses at once for a while. Being late once is forgiven: a disk
+that stalls for a moment leaves the connection as it was. Only what was sent to a
 connection that proves dead is asked again, once.
 
 Questions travel in flights (rounds.py): only who lands or sends off one touches the
@@ -107,7 +108,7 @@ class Line:
         except DatabaseAwayError as error:
             for errand in flight:
                 errand.failure = DatabaseAwayError(str(error))
-            self._fail(flight)
+            self._fail(flight, error)
         except QuestionRefusedError as error:
             if len(flight) > 1:
                 # All or none: whose fault it was shows when each goes alone.
@@ -156,8 +157,10 @@ class Line:
         for errand in flight:
             errand.is_answered = True
 
-    def _fail(self, flight: Sequence[Errand]) -> None:
-        self._drop()
+    def _fail(self, flight: Sequence[Errand], error: DatabaseAwayError) -> None:
+        is_late_once = self._link is not None and self._link.owed == 1
+        if isinstance(error, ConnectionLostError) or not is_late_once:
+            self._drop()
         ended, started = time.monotonic(), flight[-1].started
         # Those that met the same stall fail one flight after the other: one failure.
         if started > self._failed_at:

@@ -273,9 +273,26 @@ def test_a_frozen_database_is_not_waited_for_again_and_again(
     backend = backend_of(database)
     with frozen(parent_of(backend), backend):
         assert "did not answer in time" in refused(database)
-        assert "did not take a connection in time" in refused(database)
+        assert "did not answer in time" in refused(database)
         assert "a moment ago" in refused(database)
+        database.line._breaker.failures = 0
+        assert "did not take a connection in time" in refused(database)
     ask(database, request_of)
+
+
+def test_a_stall_that_is_over_leaves_the_connection_and_the_answers_right(
+    conn: Connection, database: AccessDatabase, request_of: AccessRequest
+) -> None:
+    other = a_customer(conn, a_package(conn, billing="free"))
+    ask(database, request_of)
+    backend = backend_of(database)
+    late = request_of._replace(username=username_of(conn, other))
+    with frozen(backend), pytest.raises(DatabaseAwayError):
+        database.load_access_state(late, TODAY)
+    # Its answer is there now, before ours.
+    assert ask(database, request_of).customer_id != other
+    assert ask(database, late).customer_id == other
+    assert backend_of(database) == backend
 
 
 def test_logins_that_one_stall_met_together_are_one_failure(
