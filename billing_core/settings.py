@@ -41,13 +41,6 @@ from billing_core.message_settings import (
     read_policy,
     read_sms_gateway,
 )
-from billing_core.radius_settings import PLAIN_NAMES as RADIUS_PLAIN_NAMES
-from billing_core.radius_settings import (
-    USUAL,
-    RadiusServer,
-    RadiusSettingError,
-    read_radius_server,
-)
 from billing_core.reminders import NOTHING_TOLD, ReminderPolicy
 
 CONFIG_NAME = "khata.toml"
@@ -69,12 +62,12 @@ PLAIN = (
     "web_host",
     "web_port",
     "log_level",
+    "parallel_logins",
     "trusted_proxies",
     *PLAIN_NAMES,
     *GATEWAY_PLAIN_NAMES,
     *DOCUMENT_PLAIN_NAMES,
     *HOTSPOT_PLAIN_NAMES,
-    *RADIUS_PLAIN_NAMES,
 )
 KNOWN_KEYS = frozenset((*PLAIN, *SECRETS, *(f"{name}_file" for name in SECRETS)))
 
@@ -82,6 +75,7 @@ DEFAULTS = {
     "web_host": "127.0.0.1",
     "web_port": "8080",
     "log_level": "INFO",
+    "parallel_logins": "yes",
     "trusted_proxies": "0",
 }
 
@@ -107,7 +101,8 @@ class Settings:
     web_host: str
     web_port: int
     log_level: str
-    radius_server: RadiusServer = USUAL
+    #: False: FreeRADIUS calls Python for one login after the other.
+    parallel_logins: bool = True
     #: Without one, nothing is told by that way.
     mail_server: MailServer | None = None
     sms_gateway: SmsGateway | None = None
@@ -271,14 +266,12 @@ def _build(source: _Source) -> Settings:
         card_keys = read_card_keys(source.optional)
         payments = read_payments(source.optional)
         hotspot_hosts = read_hotspot_hosts(source.optional)
-        radius_server = read_radius_server(source.optional)
     except (
         MessageSettingError,
         CardSettingError,
         DocumentSettingError,
         GatewaySettingError,
         HotspotSettingError,
-        RadiusSettingError,
     ) as error:
         raise SettingsError(str(error)) from error
     return Settings(
@@ -290,7 +283,7 @@ def _build(source: _Source) -> Settings:
         web_host=source.text("web_host")[0],
         web_port=_port(*source.text("web_port")),
         log_level=_log_level(*source.text("log_level")),
-        radius_server=radius_server,
+        parallel_logins=_yes_or_no(*source.text("parallel_logins")),
         mail_server=mail_server,
         sms_gateway=sms_gateway,
         reminders=policy,
@@ -378,6 +371,12 @@ def _proxies(value: str, label: str) -> int:
     if not re.fullmatch("[0-9]", value):
         raise SettingsError(f"{label}={value}: use a number from 0 to 9.")
     return int(value)
+
+
+def _yes_or_no(value: str, label: str) -> bool:
+    if value not in ("yes", "no"):
+        raise SettingsError(f"{label}={value}: use yes or no.")
+    return value == "yes"
 
 
 def _log_level(value: str, label: str) -> str:

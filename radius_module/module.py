@@ -37,7 +37,7 @@ from radius_module.attributes import MalformedRequestError, parse_access_request
 from radius_module.grants import grant_words
 from radius_module.libpq import DatabaseAwayError, QuestionRefusedError
 from radius_module.line import Line
-from radius_module.parallel import keep_to_one_core, lift_lock
+from radius_module.parallel import lift_lock
 from radius_module.proofs import is_by_key
 from radius_module.replies import (
     REJECT_MESSAGES,
@@ -159,15 +159,12 @@ def _reject(reason: RejectReason) -> Pairs:
 def _opening(version: str) -> Line | None:
     """Have logins call side by side, where that can be, and open sessions together."""
     why_not = "parallel_logins = no"
-    if _Server.settings.radius_server.decides_in_parallel:
+    if _Server.settings.parallel_logins:
         why_not = lift_lock(version)
     if why_not:
         _log(radiusd.L_WARN, f"khata: logins call Python one after another: {why_not}")
         return None
-    where = "on any core"
-    if _Server.settings.radius_server.keeps_to_one_core:
-        where = f"on core {keep_to_one_core()}"
-    _log(radiusd.L_INFO, f"khata: logins call Python side by side, {where}")
+    _log(radiusd.L_INFO, "khata: logins call Python side by side")
     opening = Line(_Server.settings.database_url, OPENING)
     opening.begin()
     return opening

@@ -13,7 +13,6 @@ docs/decisions/0018 has the reasons, and what was read.
 """
 
 import ctypes
-import os
 from pathlib import Path
 
 # Those whose rlm_python3.c was read for it. Any other server keeps its lock.
@@ -49,19 +48,6 @@ def lift_lock(version: str) -> str:
         return "rlm_python3 is not made as its source says"
     module.type &= ~_THREAD_UNSAFE
     return ""
-
-
-def keep_to_one_core() -> int:
-    """Keep the threads that this one will start on one processor core; give which.
-
-    Python runs one thread at a time, and handing over to a thread on another core means
-    to wake that core up. One core is as much as Python can use.
-    """
-    cores = sorted(os.sched_getaffinity(0))
-    # Servers on the same machine have other process ids.
-    core = cores[os.getpid() % len(cores)]
-    os.sched_setaffinity(0, {core})
-    return core
 
 
 def _library() -> str:

@@ -30,10 +30,6 @@ log_level = "INFO"
 # "no" has FreeRADIUS decide one login after the other: half as many a second.
 # parallel_logins = "yes"
 
-# Processor cores of one FreeRADIUS: "one", since Python cannot use more and no other
-# need be waked up, or "all".
-# radius_cores = "one"
-
 # Messages to customers: docs/operators/messages.md has all of it. Nothing is told until
 # one of these is set.
 # smtp_url_file = "secrets/smtp_url"

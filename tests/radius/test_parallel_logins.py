@@ -1,10 +1,8 @@
 """Logins side by side, and one after another where that is wanted; both are right."""
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -45,11 +43,7 @@ def log_in_together(isp: Isp, nas: SimulatedNas, number: int) -> None:
 
 
 def test_this_freeradius_lets_logins_call_side_by_side(isp: Isp, nas_of: NasOf) -> None:
-    assert "logins call Python side by side, on core" in isp.stack.log("freeradius")
-    pid = isp.stack.pid("freeradius")
-    assert pid is not None
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        assert len(os.sched_getaffinity(int(thread.name))) == 1
+    assert "logins call Python side by side" in isp.stack.log("freeradius")
     log_in_together(isp, nas_of(isp.stack), 80)
     assert isp.one(OPENING) == 1
 

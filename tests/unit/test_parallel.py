@@ -1,8 +1,5 @@
 """When FreeRADIUS may be kept from locking each call of Python."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
 from radius_module import parallel
@@ -25,20 +22,3 @@ def test_the_versions_of_debian_12_and_13_were_read() -> None:
 def test_a_version_is_written_as_libradius_does() -> None:
     # RADIUSD_MAGIC_NUMBER of Debian 12's is 0xf03020100000.
     assert parallel._magic("3.2.1") == 0xF03020100000 >> 20
-
-
-def test_a_thread_and_those_it_starts_keep_to_one_core_of_those_allowed() -> None:
-    def cores() -> set[int]:
-        return os.sched_getaffinity(0)
-
-    def kept() -> tuple[int, set[int], set[int]]:
-        core = parallel.keep_to_one_core()
-        with ThreadPoolExecutor(1) as inner:
-            return core, cores(), inner.submit(cores).result()
-
-    allowed = cores()
-    with ThreadPoolExecutor(1) as outer:
-        core, here, there = outer.submit(kept).result()
-    assert core in allowed
-    assert here == there == {core}
-    assert cores() == allowed

@@ -93,7 +93,6 @@ def test_a_missing_setting_names_itself(name: str, tmp_path: Path) -> None:
         ("KHATA_WEB_PORT", "http"),
         ("KHATA_LOG_LEVEL", "loud"),
         ("KHATA_PARALLEL_LOGINS", "maybe"),
-        ("KHATA_RADIUS_CORES", "two"),
         ("KHATA_CURRENCY", " "),
     ],
 )
