@@ -37,10 +37,18 @@ def grant_words(
         f" {_NONE if valid_until is None else valid_until}"
         f" {_NO_DAY if accept.day_charge is None else _day_words(accept.day_charge)}"
         f" {_standing(accept)}"
+        f" {'running' if state.running else _NONE}"
     )
     if len(words) > VALUE_OCTETS_MAX:
         raise GrantError(f"the grant has {len(words)} octets: {words}")
     return words
+
+
+def may_be_plain(grant: str) -> bool:
+    """Tell whether open_plain_sessions() may open a session, together with others."""
+    words = grant.split(" ")
+    is_alone = words[19] == _NONE
+    return is_alone and words[13:15] == [_NONE, _NONE] and words[18] != "restricted"
 
 
 def _standing(accept: Accept) -> str:

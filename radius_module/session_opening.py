@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from billing_core.mac_addresses import normalise_station
 from radius_module.connecting import Purpose
+from radius_module.grants import may_be_plain
 from radius_module.line import Line
 
 # A commit takes a few milliseconds. Who is not open by then is asked about again.
@@ -40,6 +41,8 @@ def open_plain_session(line: Line, request: Mapping[str, str]) -> bool:
     Raises DatabaseAwayError (then it may be open or not), or QuestionRefusedError.
     """
     grant = request["Khata-Grant"]
+    if not may_be_plain(grant):
+        return False
     started = time.monotonic()
     row = line.ask(
         b"open_plain_sessions",

@@ -246,6 +246,7 @@ class Grant:
     vat_percent: Decimal = Decimal(0)
     #: restricted | reduced
     standing: str | None = None
+    has_running: bool = False
 
     @property
     def class_value(self) -> str:
@@ -276,6 +277,7 @@ class Grant:
             self.day_vat,
             self.vat_percent,
             self.standing,
+            "running" if self.has_running else None,
         ]
         return " ".join("-" if word is None else str(word) for word in words)
 

@@ -169,7 +169,7 @@ def test_a_daily_customer_is_charged_today_and_once(
         conn, "SELECT sum(amount) FROM service_day WHERE customer_id = %s", customer
     )
     assert charged == Decimal("10.00")
-    assert again.control["Khata-Grant"].endswith(" - - 0 0 0 -")
+    assert again.control["Khata-Grant"].endswith(" - - 0 0 0 - running")
     assert [s["state"] for s in sessions_of(conn, customer)] == ["ended", "opening"]
 
 

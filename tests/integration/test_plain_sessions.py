@@ -131,6 +131,7 @@ def test_who_has_another_session_is_left_to_be_looked_at(
         {"day": date(2026, 11, 24), "day_net": Decimal(5)},
         {"hold": Decimal("10.01")},
         {"standing": "restricted"},
+        {"has_running": True},
     ],
 )
 def test_what_is_not_plain_is_left_to_be_looked_at(

@@ -16,10 +16,12 @@ from billing_core.access import (
     Nas,
     Package,
     RejectReason,
+    RunningSession,
     Subscription,
+    Suspension,
 )
 from billing_core.fair_use import Rates
-from radius_module.grants import GrantError, grant_words
+from radius_module.grants import GrantError, grant_words, may_be_plain
 from radius_module.replies import (
     INTEGER_MAX,
     REJECT_MESSAGES,
@@ -301,13 +303,32 @@ def test_a_grant_has_the_words_of_open_session_in_its_order():
         state, AccessRequest("a", "3", "46a0-ae3b-d85c"), accept, "k7.14"
     ) == (
         "7 40 3 2 5 2 12.50 3600 1000000000 1800000000 QUOTA_EXHAUSTED 60 k7.14"
-        " 1800086400 2026-11-24 8.70 1.30 15.00 -"
+        " 1800086400 2026-11-24 8.70 1.30 15.00 - -"
     )
 
 
 def test_what_a_grant_does_not_have_is_a_dash():
     words = grant_words(a_state(), AccessRequest("a", "3", ""), Accept(1), "k7.14")
-    assert words == "7 40 3 2 - 1 0.00 - - - - 300 k7.14 - - 0 0 0 -"
+    assert words == "7 40 3 2 - 1 0.00 - - - - 300 k7.14 - - 0 0 0 - -"
+
+
+def test_a_grant_says_that_other_sessions_run():
+    state = a_state()._replace(running=(RunningSession(True, 0, 0, 0),))
+    words = grant_words(state, AccessRequest("a", "3", ""), Accept(1), "k7.14")
+    assert words.endswith(" - running")
+    assert not may_be_plain(words)
+
+
+def test_a_grant_without_anything_to_see_to_may_be_opened_with_others():
+    request = AccessRequest("a", "3", "")
+    for accept, is_plain in (
+        (Accept(1), True),
+        (Accept(1, is_reduced=True, hold_minor=5_00), True),
+        (Accept(1, new_valid_until_epoch=1_800_086_400), False),
+        (Accept(1, day_charge=DayCharge(date.max, D(1), D(0), D(0))), False),
+        (Accept(1, restriction=Suspension("OPERATOR", "pool", "walled")), False),
+    ):
+        assert may_be_plain(grant_words(a_state(), request, accept, "k")) is is_plain
 
 
 def a_long_grant(identity):

@@ -268,7 +268,7 @@ END $$;
 -- ('-' = none): customer_id session_id nas_id package_id subscription_id
 -- sessions_allowed hold limit_seconds limit_octets cut_epoch cut_reason
 -- interim_seconds class_value valid_until_epoch day day_net day_vat vat_percent
--- restricted|reduced
+-- restricted|reduced running
 --
 -- Answers 'OK' or a reject reason; a refusal writes nothing. Asked again for the same
 -- session it answers 'OK' and writes nothing.
@@ -286,9 +286,11 @@ DECLARE
     v_acct_session_ids text[] := ARRAY[unescape_radius(p_acct_session_id)];
     v_answer text;
 BEGIN
-    PERFORM open_plain_sessions(v_grants, v_stations, v_called, v_ports, v_acct_session_ids);
-    IF FOUND THEN
-        RETURN 'OK';
+    IF g[20] = '-' THEN
+        PERFORM open_plain_sessions(v_grants, v_stations, v_called, v_ports, v_acct_session_ids);
+        IF FOUND THEN
+            RETURN 'OK';
+        END IF;
     END IF;
     v_answer := admit_session(g, v_station, v_now);
     IF v_answer IS NULL THEN
