@@ -52,6 +52,17 @@ class Link:
     poll: select.poll
     #: Flights whose answers are not read: more than one when some came too late.
     owed: int = 0
+    #: When the first of them was given up, by the monotonic clock.
+    late_since: float = 0.0
+
+    def has_word(self) -> bool:
+        """Tell whether the server has said something that is not read."""
+        try:
+            ready = select.poll()
+            ready.register(self.connection.socket, select.POLLIN)
+        except psycopg.OperationalError:
+            return False
+        return bool(ready.poll(0))
 
     def close(self) -> None:
         """Close the connection, whatever it is doing."""

@@ -2,9 +2,10 @@
 
 A login has a deadline for all it asks. A connection that failed is thrown away, and a
 thread makes the new one, however long that takes on a busy machine; after two failures
-in a row the breaker refuses at once for a while. Being late once is forgiven: a disk
-that stalls for a moment leaves the connection as it was. Only what was sent to a
-connection that proves dead is asked again, once.
+in a row the breaker refuses at once for a while. Being late is forgiven for two seconds:
+a disk that stalls, or a machine with too much to do, leaves the connection as it was,
+and its first word is the sign to ask again. Only what was sent to a connection that
+proves dead is asked again, once.
 
 Questions travel in flights (rounds.py): only who lands or sends off one touches the
 connection, so that it needs no lock.
@@ -31,6 +32,8 @@ from radius_module.rows import Row
 
 # A plan made when hardly anybody was online is no plan for the evening.
 REPLAN_SECONDS = 60.0
+# A connection that says nothing for so long is taken for dead.
+_LATE_SECONDS_MAX = 2.0
 
 
 class Line:
@@ -71,9 +74,14 @@ class Line:
 
         Raises DatabaseAwayError, or QuestionRefusedError when it cannot be answered.
         """
-        if not self._breaker.allows(time.monotonic()):
+        if not self._breaker.allows(time.monotonic()) and not self._is_back():
             raise DatabaseAwayError("the database did not answer a moment ago")
         return self._rounds.run(Errand(statement, parameters, started, deadline))
+
+    def _is_back(self) -> bool:
+        """Tell whether a database that was late has begun to answer."""
+        link = self._link
+        return link is not None and link.owed > 0 and link.has_word()
 
     def close(self) -> None:
         """Close the connection."""
@@ -158,10 +166,17 @@ class Line:
             errand.is_answered = True
 
     def _fail(self, flight: Sequence[Errand], error: DatabaseAwayError) -> None:
-        is_late_once = self._link is not None and self._link.owed == 1
-        if isinstance(error, ConnectionLostError) or not is_late_once:
-            self._drop()
         ended, started = time.monotonic(), flight[-1].started
+        link = self._link
+        if link is not None and link.owed == 1:
+            link.late_since = ended
+        if (
+            link is None
+            or not link.owed
+            or isinstance(error, ConnectionLostError)
+            or ended - link.late_since > _LATE_SECONDS_MAX
+        ):
+            self._drop()
         # Those that met the same stall fail one flight after the other: one failure.
         if started > self._failed_at:
             self._breaker.failed(ended, ended - flight[0].started)

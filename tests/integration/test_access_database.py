@@ -275,6 +275,9 @@ def test_a_frozen_database_is_not_waited_for_again_and_again(
         assert "did not answer in time" in refused(database)
         assert "did not answer in time" in refused(database)
         assert "a moment ago" in refused(database)
+        # Silent for longer it is taken for dead, and a new one is wanted.
+        sleep(2.1)
+        assert "did not answer in time" in refused(database)
         database.line._breaker.failures = 0
         assert "did not take a connection in time" in refused(database)
     ask(database, request_of)
@@ -293,6 +296,24 @@ def test_a_stall_that_is_over_leaves_the_connection_and_the_answers_right(
     assert ask(database, request_of).customer_id != other
     assert ask(database, late).customer_id == other
     assert backend_of(database) == backend
+
+
+def test_its_first_word_is_the_sign_that_a_late_database_is_back(
+    conn: Connection, database: AccessDatabase, request_of: AccessRequest
+) -> None:
+    ask(database, request_of)
+    backend = backend_of(database)
+    with frozen(backend):
+        for _ in range(2):
+            assert "did not answer in time" in refused(database)
+        assert "a moment ago" in refused(database)
+    # Refused for a second were it silent.
+    database.line._breaker.open_until = monotonic() + 3600
+    while not link_of(database).has_word():
+        sleep(0.001)
+    assert ask(database, request_of).nas == ("mikrotik", 300)
+    assert backend_of(database) == backend
+    assert link_of(database).owed == 0
 
 
 def test_logins_that_one_stall_met_together_are_one_failure(
