@@ -4,8 +4,8 @@ A login has a deadline for all it asks. A connection that failed is thrown away,
 thread makes the new one, however long that takes on a busy machine; after two failures
 in a row the breaker refuses at once for a while. Being late is forgiven for two
 seconds: a disk that stalls, or a machine with too much to do, leaves the connection as
-it was, and its first word is the sign to ask again. Only what was sent to a connection that
-proves dead is asked again, once.
+it was, and its first word is the sign to ask again. Only what was sent to a connection
+that proves dead is asked again, once.
 
 Questions travel in flights (rounds.py): only who lands or sends off one touches the
 connection, so that it needs no lock.
