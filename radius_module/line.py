@@ -48,6 +48,8 @@ class Line:
         self._attempt: Attempt | None = None
         #: What the flight under way was sent on; None when it could not be sent.
         self._sent_on: Link | None = None
+        #: Who asks each statement of it, in the order in which they were sent.
+        self._asked: list[list[Errand]] = []
         self._sends_replan = False
         self._replan_at = 0.0
         #: When the newest failure was counted, by the monotonic clock.
@@ -152,14 +154,15 @@ class Line:
         if self._sends_replan:
             self._replan_at = now + REPLAN_SECONDS
             send_command(link, b"DISCARD PLANS")
-        send_flight(link, [_question(group) for group in _groups(flight)])
+        self._asked = _groups(flight)
+        send_flight(link, [_question(group) for group in self._asked])
         self._sent_on = link
 
     def _read(self, link: Link, flight: Sequence[Errand], deadline: float) -> None:
         answers = read_flight(link, deadline)
         if self._sends_replan:
             answers = answers[1:]
-        for group, rows in zip(_groups(flight), answers, strict=True):
+        for group, rows in zip(self._asked, answers, strict=True):
             for row in rows:
                 group[int(row[0] or 0) - 1].row = row[1:]
         for errand in flight:

@@ -72,20 +72,19 @@ class Rounds:
                 errand.lands = True
                 self._flight = [errand]
         if errand.lands:
-            self._launch([errand])
-        else:
-            self._wait(errand)
-        if errand.lands:
-            self._come_back()
+            self._fly([errand], is_launched=False)
+        elif self._is_next_to_land(errand):
+            self._fly(self._flight, is_launched=True)
         if errand.failure is not None:
             raise errand.failure
         if not errand.is_answered:
             raise DatabaseAwayError("nobody came back with an answer")
         return errand.row
 
-    def _wait(self, errand: Errand) -> None:
+    def _is_next_to_land(self, errand: Errand) -> bool:
+        """Wait until its flight is back, or is its to land."""
         if errand.gate.acquire(timeout=max(errand.deadline - time.monotonic(), 0)):
-            return
+            return errand.lands
         with self._guard:
             if errand in self._waiting:
                 self._waiting.remove(errand)
@@ -94,15 +93,20 @@ class Rounds:
             errand.gate.acquire()
         else:
             errand.failure = DatabaseAwayError("the database did not answer in time")
+        return errand.lands
 
-    def _come_back(self) -> None:
-        flight = self._flight
+    def _fly(self, flight: Sequence[Errand], *, is_launched: bool) -> None:
+        """Bring a flight down; whatever happens to it, the next one goes off."""
         try:
+            if not is_launched:
+                self._launch(flight)
             self._land(flight)
         finally:
-            self._send_off_next()
-            for errand in flight[1:]:
-                errand.gate.release()
+            try:
+                self._send_off_next()
+            finally:
+                for errand in flight[1:]:
+                    errand.gate.release()
 
     def _send_off_next(self) -> None:
         with self._guard:

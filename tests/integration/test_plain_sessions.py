@@ -206,6 +206,24 @@ def test_two_of_one_customer_in_one_statement_get_one_place(conn: Connection) ->
     assert wallet_of(conn, customer_id) == (10, 10)
 
 
+@pytest.mark.parametrize("dear_first", [True, False])
+def test_of_two_in_one_statement_only_what_the_wallet_covers_is_held(
+    conn: Connection, dear_first: bool
+) -> None:
+    """They were decided before and after a charge; the wallet covers one of them."""
+    customer_id = a_customer(conn, a_package(conn, sessions_allowed=9), balance="10")
+    nas_id = a_nas(conn)
+    holds = ["1000", "10"] if dear_first else ["10", "1000"]
+    grants = [a_grant(conn, customer_id, nas_id, hold=hold) for hold in holds]
+    covered = grants[1 if dear_first else 0]
+    words, texts = [grant.words for grant in grants], [""] * 2
+    query = "SELECT open_plain_sessions(%s, {0}, {0}, {0}, {0})".format("%s::text[]")
+    told = rows(conn, query, words, texts, texts, texts, texts)
+    assert told == [(covered.session_id,)]
+    assert opened(conn, customer_id) == [covered.session_id]
+    assert wallet_of(conn, customer_id) == (10, 10)
+
+
 def test_a_session_asked_for_again_is_the_same_session(
     conn: Connection, line: Line
 ) -> None:

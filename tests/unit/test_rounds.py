@@ -22,10 +22,12 @@ class Courier:
         self.go.set()
         self.landing = Event()
         self.busy = Lock()
-        self.fails = False
+        self.fails = self.launch_fails = False
         self.rounds = Rounds(self.launch, self.land)
 
     def launch(self, flight: Sequence[Errand]) -> None:
+        if self.launch_fails:
+            raise MemoryError
         self.flights.append([errand.parameters[0] for errand in flight])
 
     def land(self, flight: Sequence[Errand]) -> None:
@@ -156,3 +158,23 @@ def test_a_landing_that_breaks_leaves_nobody_waiting_and_answers_nobody() -> Non
     ]
     courier.fails = False
     assert courier.ask(4) == 4
+
+
+def test_a_launch_that_breaks_is_one_threads_failure_and_the_next_one_goes() -> None:
+    courier = Courier()
+    courier.launch_fails = True
+    with pytest.raises(MemoryError):
+        courier.ask(1)
+    courier.launch_fails = False
+    assert courier.ask(2) == 2
+
+    with ThreadPoolExecutor(5) as threads:
+        courier.hold_up(threads)
+        passengers = [threads.submit(courier.ask, number) for number in (3, 4)]
+        courier.wait_for(2)
+        courier.launch_fails = True
+        courier.go.set()
+        # Whoever lands it finds that nothing was sent, and sees to that.
+        assert [future.result() for future in passengers] == [3, 4]
+    courier.launch_fails = False
+    assert courier.ask(5) == 5

@@ -107,12 +107,13 @@ BEGIN
       FROM ended WHERE r.customer_id = p_customer_id AND r.reservation_id = ended.reservation_id;
 END $$;
 
--- Write sessions that were granted, and hold their money. The caller holds the locks of
--- their wallets. With p_plain_only: those alone of active customers without another
--- session. Gives the session_id of each that was written.
+-- Write those of the granted sessions that p_session_ids names, and hold their money. The
+-- caller holds the locks of their wallets and has seen that each covers its hold. With
+-- p_plain_only: those alone of active customers without another session. Gives the
+-- session_id of each that was written.
 CREATE FUNCTION write_sessions(
     p_grants text[], p_stations text[], p_called text[], p_ports text[], p_acct_session_ids text[],
-    p_customer_ids bigint[], p_plain_only boolean, p_now timestamptz)
+    p_session_ids bigint[], p_plain_only boolean, p_now timestamptz)
 RETURNS SETOF bigint LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY
@@ -123,7 +124,7 @@ BEGIN
           FROM unnest(p_grants, p_stations, p_called, p_ports, p_acct_session_ids)
                AS t (words, station, called, port, acct_session_id)
          CROSS JOIN string_to_array(words, ' ') AS g
-         WHERE g[1]::bigint = ANY (p_customer_ids)
+         WHERE g[2]::bigint = ANY (p_session_ids)
     ), written AS (
         INSERT INTO acct_session (
             customer_id, session_id, nas_id, package_id, subscription_id, state, username,
@@ -166,8 +167,9 @@ CREATE FUNCTION open_plain_sessions(
     p_grants text[], p_stations text[], p_called text[], p_ports text[], p_acct_session_ids text[])
 RETURNS SETOF bigint LANGUAGE plpgsql AS $$
 DECLARE
-    v_locked bigint[] := ARRAY(
-        SELECT w.customer_id
+    -- Sessions and not customers: of two logins of one, the wallet may cover one alone.
+    v_covered bigint[] := ARRAY(
+        SELECT g[2]::bigint
           FROM unnest(p_grants) AS t (words) CROSS JOIN string_to_array(words, ' ') AS g
           JOIN wallet w ON w.customer_id = g[1]::bigint
          WHERE g[14] = '-' AND g[15] = '-' AND g[19] <> 'restricted'
@@ -177,7 +179,7 @@ BEGIN
     -- A statement of its own, since one sees the world as it was when it began: somebody
     -- may have come in, or been suspended, until the lock was there.
     RETURN QUERY SELECT write_sessions(p_grants, p_stations, p_called, p_ports, p_acct_session_ids,
-                                       v_locked, true, clock_timestamp());
+                                       v_covered, true, clock_timestamp());
 END $$;
 
 -- Admit a session for which more is to be seen to than its money: other sessions, a
@@ -295,7 +297,7 @@ BEGIN
     v_answer := admit_session(g, v_station, v_now);
     IF v_answer IS NULL THEN
         PERFORM write_sessions(v_grants, v_stations, v_called, v_ports, v_acct_session_ids,
-                               ARRAY[g[1]::bigint], false, v_now);
+                               ARRAY[g[2]::bigint], false, v_now);
         v_answer := 'OK';
     END IF;
     RETURN v_answer;
